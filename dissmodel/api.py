@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dissmodel.experiment.listing import Listing
     from dissmodel.experiment.sign import Signed
     from dissmodel.experiment.verify import Verification
+    from dissmodel.preview import Preview
+    from dissmodel.progress import Reporter
     from dissmodel.reporting import Report
     from dissmodel.reproducing.reproduction import Reproduced
     from dissmodel.running.run import RunResult
@@ -125,7 +127,8 @@ def run(
     seed: int | None = None,
     threads: int | None = None,
     records: Sequence[StrPath] = (),
-    preview: bool = False,
+    preview: bool | StrPath = False,
+    animate: StrPath | None = None,
     report: bool = False,
     push: bool | StrPath = False,
     overwrite: bool = False,
@@ -168,8 +171,10 @@ def run(
         How many threads the model may use; by default all.
     records : sequence of str or path-like
         Folders where records of the runs that made the input may be.
-    preview : bool
-        Draw before, after and change beside the result.
+    preview : bool, str or path-like
+        Draw before, after and change: beside the result, or as this .png, .svg or .pdf.
+    animate : str or path-like, optional
+        Draw the states that the run keeps (the parameters ``every`` and ``snapshots``) as this .gif.
     report : bool
         Write a report of the run, one HTML file, beside the result.
     push : bool, str or path-like
@@ -191,7 +196,7 @@ def run(
     --------
     >>> import dissmodel
     >>> made = dissmodel.run("coastal_raster", input="grid.zip", output="result.tif")  # doctest: +SKIP
-    >>> backend, about = made.open()  # doctest: +SKIP
+    >>> dataset = made.open()  # doctest: +SKIP
     """
     from dissmodel.running.others import given_inputs
     from dissmodel.running.run import RunRequest
@@ -220,18 +225,21 @@ def run(
     )
     elsewhere = request.output is not None and is_remote(request.output)
     to = None if isinstance(push, bool) else arguments.text(push, "push")
-    wants_picture, wants_report = arguments.flag(preview, "preview"), arguments.flag(report, "report")
+    pictures, wants_report = _pictures(preview=preview, animate=animate), arguments.flag(report, "report")
     consent = arguments.optional_consent(consent)
     pairs = arguments.inputs(inputs, "inputs")
     if input is not None or not pairs:
         pairs.insert(0, ("", arguments.text(input, "input")))
     place, fields, others = given_inputs(pairs, method)
     request = replace(request, input=place, fields=fields, others=others)
-    if elsewhere and (wants_picture or wants_report):
+    if elsewhere and (pictures or wants_report):
         raise UsageError(
             "A preview or a report is written beside the result, and the result goes to a bucket.",
             "Leave it out, or give a local output.",
         )
+    if pictures:
+        _check_pictures(pictures, overwrite=overwrite)
+        request = replace(request, keeps_states="animation" in pictures)
     if elsewhere and push is not False:
         raise UsageError(
             "An output at s3://... is uploaded, and a push would upload it again.",
@@ -247,16 +255,13 @@ def run(
 
     with call_reporter() as reporter:
         if push is not False:
-            from dissmodel.sharing.push import check_place, push_of_run
+            from dissmodel.sharing.push import check_place as check_push
+            from dissmodel.sharing.push import push_of_run
 
-            check_place(to, offline=consent is not None and consent.offline)
+            check_push(to, offline=consent is not None and consent.offline)
         made = with_consent(act, consent)
-        drawn = written = pushed = None
-        if wants_picture:
-            from dissmodel.preview import PreviewRequest, preview_of_run
-
-            wanted = PreviewRequest(record=Path(made.record_path), overwrite=overwrite)
-            drawn = preview_of_run(wanted, reporter)
+        drawn = _drawn(made, pictures, reporter, overwrite=overwrite) if pictures else {}
+        written = pushed = None
         if wants_report:
             from dissmodel.reporting import ReportRequest, report_of_run
 
@@ -264,7 +269,41 @@ def run(
             written = report_of_run(asked, reporter)
         if push is not False:
             pushed = push_of_run(Path(made.record_path), to, reporter)
-    return Run(made.record, made.record_path, made.files, drawn, pushed, written)
+    return Run(made.record, made.record_path, made.files, **drawn, pushed=pushed, report=written)
+
+
+def _pictures(*, preview: bool | StrPath, animate: StrPath | None) -> dict[str, Path | None]:
+    """Return the pictures that are asked for by the attribute of `Run`, and where each is to be drawn."""
+    pictures: dict[str, Path | None] = {}
+    if isinstance(preview, bool):
+        pictures = {"preview": None} if preview else {}
+    else:
+        pictures["preview"] = Path(arguments.text(preview, "preview"))
+    if animate is not None:
+        pictures["animation"] = Path(arguments.text(animate, "animate"))
+    return pictures
+
+
+def _check_pictures(pictures: Mapping[str, Path | None], *, overwrite: bool) -> None:
+    from dissmodel.preview import check_place
+
+    for name, place in pictures.items():
+        if place is not None:
+            check_place(place, animated=name == "animation", overwrite=overwrite)
+
+
+def _drawn(
+    made: RunResult | Uploaded, pictures: Mapping[str, Path | None], reporter: Reporter, *, overwrite: bool
+) -> dict[str, Preview | None]:
+    from dissmodel.preview import PreviewRequest, preview_of_run
+
+    record = Path(made.record_path)
+    return {
+        name: preview_of_run(
+            PreviewRequest(record=record, to=to, animated=name == "animation", overwrite=overwrite), reporter
+        )
+        for name, to in pictures.items()
+    }
 
 
 def sweep(

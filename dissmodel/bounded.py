@@ -29,9 +29,15 @@ def contents(path: str | Path, limit: int) -> bytes:
         raise Unfit("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
     # A pipe that has come in the place of the file would be waited for, for ever; Windows has none.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as stream:
+    try:
         # Not more than there is: room for 16 MiB takes longer to get than a record to read.
-        data = stream.read(min(status.st_size, limit) + 1)
+        wanted = min(status.st_size, limit) + 1
+        data = more = os.read(handle, wanted)
+        while more and len(data) < wanted:
+            more = os.read(handle, wanted - len(data))
+            data += more
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise Unfit(f"it has more than {limit} bytes")
     return data

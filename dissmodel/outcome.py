@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dissmodel import arguments
+from dissmodel import arguments, markup
 from dissmodel.arguments import StrPath
 from dissmodel.errors import UsageError
 from dissmodel.result import Result
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dissmodel.sharing.push import PushedExperiment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Result):
     """A run that completed.
 
@@ -36,23 +36,29 @@ class Run(Result):
         Where the record is; a text is its URI.
     files : Mapping of str to Path or str
         The files of the result by name, the main one as ``output``; a text is a URI.
-    preview : Preview or None
-        The picture, if one was asked for and could be drawn.
+    preview, animation : Preview or None
+        The pictures, if they were asked for and could be drawn.
     pushed : PushedExperiment or None
         What was pushed, if that was asked for.
     report : Report or None
         The report, if one was asked for and could be written.
     """
 
-    record: ExperimentRecord = field(repr=False)
+    record: ExperimentRecord
     record_path: Path | str
     files: Mapping[str, Path | str]
     preview: Preview | None = None
+    animation: Preview | None = None
     pushed: PushedExperiment | None = None
     report: Report | None = None
 
+    def _repr_html_(self) -> str:
+        from dissmodel.preview.notebook import run_html
 
-@dataclass(frozen=True)
+        return markup.cell(lambda: run_html(self.record, self.record_path, self.files))
+
+
+@dataclass(frozen=True, repr=False)
 class Experiment(Result):
     """A record and its result, on this machine, in a bundle, in a bucket or on a web server.
 
@@ -66,10 +72,10 @@ class Experiment(Result):
         The record as its file has it.
     """
 
-    record: ExperimentRecord = field(repr=False)
+    record: ExperimentRecord
     record_path: Path | str
-    document: Mapping[str, object] = field(repr=False)
-    _given: str = field(repr=False)  # the URL may hold a password
+    document: Mapping[str, object]
+    _given: str  # the URL may hold a password
 
     @cached_property
     def files(self) -> Mapping[str, Path | str]:
@@ -101,6 +107,11 @@ class Experiment(Result):
             else:
                 files[name] = f"{place}/{said}" if is_bundled else shown(beside(self._given, said))
         return files
+
+    def _repr_html_(self) -> str:
+        from dissmodel.preview.notebook import run_html
+
+        return markup.cell(lambda: run_html(self.record, self.record_path, self.files))
 
     def steps(self) -> StepTable:
         """Return what the model measured at each step.
@@ -138,13 +149,15 @@ class Experiment(Result):
             )
         return lineage(Path(self.record_path), arguments.paths(records, "records"))
 
-    def draw(self, *, overwrite: bool = False) -> Preview:
-        """Draw before, after and change as ``NAME.preview.png`` beside the record or the bundle.
+    def draw(self, to: StrPath | None = None, *, overwrite: bool = False) -> Preview:
+        """Draw before, after and change.
 
         Parameters
         ----------
+        to : str or path-like, optional
+            A .png, .svg or .pdf; by default ``NAME.preview.png`` beside the record or the bundle.
         overwrite : bool
-            Replace another picture of that name.
+            Replace a file of that name that was not drawn here.
 
         Raises
         ------
@@ -153,13 +166,35 @@ class Experiment(Result):
         DissmodelError
             If the result can't be drawn.
         """
+        return self._draw(arguments.optional_path(to, "to"), animated=False, overwrite=overwrite)
+
+    def animate(self, to: StrPath, *, overwrite: bool = False) -> Preview:
+        """Draw the states that the run kept as a GIF, with before and after.
+
+        Parameters
+        ----------
+        to : str or path-like
+            The .gif.
+        overwrite : bool
+            Replace a file of that name.
+
+        Raises
+        ------
+        InvalidInput
+            If the run kept no states.
+        UsageError, DissmodelError
+            As of `draw`.
+        """
+        return self._draw(Path(arguments.text(to, "to")), animated=True, overwrite=overwrite)
+
+    def _draw(self, to: Path | None, *, animated: bool, overwrite: bool) -> Preview:
         from dissmodel.experiment.source import refuse_remote
         from dissmodel.preview import PreviewRequest, preview
 
         refuse_remote(self._given, "the picture is drawn")
-        request = PreviewRequest(
-            record=Path(self.record_path), overwrite=arguments.flag(overwrite, "overwrite")
-        )
+        overwrite = arguments.flag(overwrite, "overwrite")
+        record = Path(self.record_path)
+        request = PreviewRequest(record=record, to=to, animated=animated, overwrite=overwrite)
         with call_reporter():
             return preview(request)
 

@@ -44,7 +44,13 @@ class Result:
         @property
         def record(self) -> ExperimentRecord: ...  # noqa: D102  (as above)
         @property
+        def record_path(self) -> Path | str | None: ...  # noqa: D102  (as above)
+        @property
         def files(self) -> Mapping[str, Path | str]: ...  # noqa: D102  (as above)
+
+    def __repr__(self) -> str:
+        """Say what ran and how it ended; a notebook shows more."""
+        return f"{type(self).__name__}({self.record.model_name} {self.record.status}: {self.record_path})"
 
     @overload
     def open(self, name: str = "output", *, arrays: Literal[False] = False) -> GeoDataFrame | Dataset: ...

@@ -36,8 +36,13 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 _HIGHEST_CODE = 255
-# For classes without a colour of their own: Okabe and Ito (2008), who chose them for colour-blind readers.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
+# For classes without a colour of their own: the eight of Okabe and Ito (2008), the fourth a little darker,
+# and more that every eye tells apart, as `dissmodel.visualization.sight` measures it.
+_COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#a55582", "#56b4e9", "#d55e00", "#f0e442", "#000000", "#eeffee"),
+    *("#440055", "#880000", "#444444", "#0000cc", "#aabbbb", "#bbeeff", "#446644", "#aa88aa", "#bbbb88"),
+    *("#773377", "#bb3300", "#9966ff"),
+)
 
 
 class State(NamedTuple):

@@ -283,6 +283,15 @@ def _found_bands(bands: Bands, wanted: Wanted, problems: Problems) -> dict[str, 
                 )
             )
         _warn_of_unit(fields.get(name), notes[band], f"The band {band!r}")
+    if fields and not found and not wanted.needed:  # nothing says which pixels are cells
+        problems.tell(
+            InvalidInput(
+                f"The file has no band of a field; it has {', '.join(present)}, and the fields are "
+                f"{', '.join(fields)}.",
+                f"--band-map {next(iter(fields))}={present[0]}",
+                code="missing_band",
+            )
+        )
     return found
 
 

@@ -17,15 +17,43 @@ from typer.main import get_command, get_group
 from dissmodel.errors import UsageError
 
 _SHOWN = 60
+# The last are refused later, with a sentence that helps.
+_PICTURES = (".png", ".svg", ".pdf", ".eps", ".gif", ".jpeg", ".jpg", ".webp")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Once(TyperCommand):
-    """A command whose options take a value once, unless they are lists."""
+    """A command whose options take a value once, unless they are lists; ``--preview`` may take one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the name of a picture that follows ``--preview`` for where it is drawn.
+
+        No parser of Typer has options with and without a value.
+        """
+        takes_place = any("--preview-to" in getattr(one, "opts", ()) for one in self.params)
+        return super().parse_args(ctx, _with_places(args) if takes_place else args)
 
     def make_parser(self, ctx: Any) -> Any:
         """Let the parser collect what an option would keep the last of."""
         return _Collecting(super().make_parser(ctx), ctx)
+
+
+def _with_places(args: list[str]) -> list[str]:
+    """Return arguments with ``--preview-to FILE`` for ``--preview FILE``, where that is a picture.
+
+    >>> _with_places(["--preview", "r.json", "--preview=a.svg", "--preview", "b.pdf"])
+    ['--preview', 'r.json', '--preview-to', 'a.svg', '--preview-to', 'b.pdf']
+    """
+    found: list[str] = []
+    ours = args[: args.index("--")] if "--" in args else args
+    for word in ours:
+        if word.startswith("--preview="):
+            found += ["--preview-to", word.partition("=")[2]]
+        elif found[-1:] == ["--preview"] and word.lower().endswith(_PICTURES):
+            found[-1:] = ["--preview-to", word]
+        else:
+            found.append(word)
+    return found + args[len(ours) :]
 
 
 class App(typer.Typer):

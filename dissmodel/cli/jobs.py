@@ -71,7 +71,7 @@ def show(
 @app.command("wait")
 def wait(
     job: JobId,
-    output: options.Output = None,
+    output: options.OutputHere = None,
     overwrite: options.Overwrite = False,
     timeout: options.Timeout = None,
     server: options.Server = None,

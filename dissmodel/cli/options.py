@@ -48,6 +48,12 @@ Output = Annotated[
         help="The result, a file, a folder or s3://BUCKET/KEY; by default ./MODEL_ID.SUFFIX.",
     ),
 ]
+OutputHere = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The result, a file or a folder; by default ./MODEL_ID.SUFFIX."
+    ),
+]
 BandMap = Annotated[
     list[str] | None,
     typer.Option(
@@ -94,7 +100,17 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Preview = Annotated[
-    bool, typer.Option("--preview", help="Draw before, after and change as NAME.preview.png.")
+    bool,
+    typer.Option(
+        "--preview",
+        help="Draw before, after and change as NAME.preview.png, or as the .png, .svg or .pdf that follows.",
+    ),
+]
+# What a user types as --preview FILE: see `dissmodel.cli.commands.Once`.
+PreviewTo = Annotated[str | None, typer.Option("--preview-to", metavar="FILE", hidden=True)]
+Animate = Annotated[
+    str | None,
+    typer.Option("--animate", metavar="FILE.gif", help="Draw the states that the run kept as a GIF."),
 ]
 Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

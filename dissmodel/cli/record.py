@@ -340,6 +340,8 @@ def show(
         typer.Option("--csv", metavar="FILE", help="Write the measures as CSV; - prints it."),
     ] = None,
     preview: options.Preview = False,
+    preview_to: options.PreviewTo = None,
+    animate: options.Animate = None,
     toml: Annotated[
         bool,
         typer.Option("--toml", help="Print the spec that repeats the run: dissmodel run --toml takes it."),
@@ -351,7 +353,8 @@ def show(
     """Print what ran, on what, with what, and what came out.
 
     A file of a result, such as result.tif, stands for the record beside it that names the file.
-    With --lineage, --metrics, --chart, --csv, --preview or --toml only these are printed or written.
+    With --lineage, --metrics, --chart, --csv, --preview, --animate or --toml only these are printed or
+    written.
 
     Example: dissmodel record show result.record.json
     """
@@ -362,10 +365,11 @@ def show(
 
     lineage = lineage or bool(records)
     measures = metrics or chart or csv is not None
+    draws = preview or preview_to is not None or animate is not None
     _refuse_mixed(
         csv=csv == "-" and (as_json or metrics or chart),
-        lineage=lineage and (measures or preview),
-        toml=toml and (lineage or measures or preview or as_json),
+        lineage=lineage and (measures or draws),
+        toml=toml and (lineage or measures or draws or as_json),
     )
     with reporting(Silent() if quiet else Lines()):
         found = api.open_record(file)
@@ -380,11 +384,15 @@ def show(
         silent = as_json or quiet
         if measures:
             _show_measures(found, metrics and not silent, chart and not silent, csv, overwrite)
-        picture = found.draw(overwrite=overwrite) if preview else None
+        pictures = {}
+        if preview or preview_to is not None:
+            pictures["preview"] = found.draw(preview_to, overwrite=overwrite)
+        if animate is not None:
+            pictures["animation"] = found.animate(animate, overwrite=overwrite)
     if as_json:
-        render.record_json(found.document, csv, picture)
-    elif picture is not None and not quiet:
-        render.preview(picture)
+        render.record_json(found.document, csv, pictures)
+    elif pictures and not quiet:
+        render.previews(pictures.values())
     elif not measures and not quiet:
         render.record_view(found.record, found.record_path)
 

@@ -33,8 +33,9 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
     What was found goes to standard error; how long it took, and which files are beside the result, is told on
     a terminal only, as progress is.
     """
-    picture, pushed = getattr(made, "preview", None), getattr(made, "pushed", None)
-    report = getattr(made, "report", None)
+    pushed = getattr(made, "pushed", None)
+    found = {name: getattr(made, name, None) for name in ("preview", "animation", "report")}
+    drawn = {name: one for name, one in found.items() if one is not None}
     if as_json:
         from dissmodel.record import store
 
@@ -43,16 +44,15 @@ def run(made: Run | RunResult, *, as_json: bool, quiet: bool) -> None:
                 "record_path": made.record_path,
                 "files": made.files,
                 "record": store.written(made.record),
-                **({"preview": as_dict(picture)} if picture is not None else {}),
-                **({"report": as_dict(report)} if report is not None else {}),
+                **{name: as_dict(one) for name, one in drawn.items()},
                 **({"pushed": {"uri": pushed.uri, "objects": pushed.objects}} if pushed is not None else {}),
             }
         )
         return
     if not quiet:
         beside = {name: path for name, path in made.files.items() if name != "output"}
-        drawn = {"preview": picture and picture.path, "report": report and report.path}
-        places = {**beside, **drawn, "pushed": pushed and pushed.uri}
+        written = {name: one.path for name, one in drawn.items()}
+        places = {**beside, **written, "pushed": pushed and pushed.uri}
         shown = [f"  {name:8} {short_path(place)}" for name, place in places.items() if place is not None]
         told = [_ending(made.record), *shown] if sys.stderr.isatty() else []
         for line in [*told, *_notes(made.record)]:
@@ -83,10 +83,13 @@ def _notes(record: ExperimentRecord) -> list[str]:
     return [f"  {note.severity}: {_found(note)}" for note in record.findings]
 
 
-def preview(picture: Preview) -> None:
-    """Print the path of a picture, and its warnings on standard error."""
-    print_line(short_path(picture.path))
-    print_warnings(picture.warnings)
+def previews(pictures: Iterable[Preview]) -> None:
+    """Print the path of each picture, and the warnings on standard error."""
+    told: list[str] = []
+    for one in pictures:
+        print_line(short_path(one.path))
+        told += one.warnings
+    print_warnings(dict.fromkeys(told))
 
 
 def model_list(listing: ModelList, *, as_json: bool) -> None:
@@ -139,10 +142,13 @@ def model_view(view: ModelView, *, as_json: bool) -> None:
     print_warnings(view.warnings)
 
 
-def record_json(document: Mapping[str, Any], csv: str | None = None, picture: Preview | None = None) -> None:
+def record_json(
+    document: Mapping[str, Any], csv: str | None = None, pictures: Mapping[str, Preview] | None = None
+) -> None:
     """Print a record as it stands, and which files were made of it."""
-    made = {"csv": csv, "preview": None if picture is None else as_dict(picture)}
-    print_json({"record": document, **{name: one for name, one in made.items() if one is not None}})
+    made = {"csv": csv} if csv is not None else {}
+    drawn = {name: as_dict(one) for name, one in (pictures or {}).items()}
+    print_json({"record": document, **made, **drawn})
 
 
 def record_view(record: ExperimentRecord, path: Path | str) -> None:

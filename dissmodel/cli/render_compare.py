@@ -31,6 +31,7 @@ _MEANING = {
 }
 _LONGEST = 40
 _LONGEST_FACT = 60
+_MOST_COLUMNS = 20
 
 
 def comparison(compared: Compared, *, as_json: bool, quiet: bool) -> None:
@@ -95,7 +96,7 @@ def _measured_classes(found: Measured, classes: ClassMeasures) -> None:
         ("fuzzy agreement", classes.fuzzy.similarity, "a class up to 4 cells away counts in part"),
         ("fuzzy kappa", classes.fuzzy_kappa, "the same, beyond chance"),
         ("fit over all windows", classes.fit.total, "1, 2, 4 … cells wide"),
-        ("kappa", classes.kappa, "misleading: chance is no alternative to a model"),
+        ("kappa", classes.kappa, "Pontius & Millones (2011) advise against it"),
     ]
     if change is not None:
         sizes = {"hits": change.hits, "misses": change.misses, "false alarms": change.false_alarms}
@@ -112,7 +113,7 @@ def _measured_classes(found: Measured, classes: ClassMeasures) -> None:
             (
                 _class_name(found, code),
                 *(f"{one[code]:,.7g}" for one in amounts.values()),
-                *(map(_number, asdict(apart.classes[code]).values()) if code in apart.classes else "----"),
+                *(map(_number, asdict(apart.classes[code]).values()) if code in apart.classes else ["-"] * 4),
             )
             for code in found.names
         ],
@@ -123,6 +124,10 @@ def _measured_classes(found: Measured, classes: ClassMeasures) -> None:
             "initial (rows) and observed (columns)": classes.observed,
             "initial (rows) and simulated (columns)": classes.simulated,
         }
+    if len(found.names) > _MOST_COLUMNS:
+        print_line("")
+        print_line(f"The matrix of {len(found.names)} classes is in --json.")
+        matrices = {}
     for what, matrix in matrices.items():
         names = [_class_name(found, code) for code in matrix.classes]
         print_line("")
@@ -151,7 +156,7 @@ def _landscapes(found: Measured) -> None:
 
 def _class_name(found: Measured, code: int) -> str:
     name = found.names[code]
-    return _cut(name if name.startswith(str(code)) else f"{code} {name}")
+    return _cut(name if f"{name} ".startswith(f"{code} ") else f"{code} {name}")
 
 
 def as_document(found: Comparison) -> dict[str, Any]:

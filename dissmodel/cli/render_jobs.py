@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from dissmodel.cli import layout
-from dissmodel.cli.render import print_json, print_line, print_table, value_text
+from dissmodel.cli.render import print_json, print_line, print_table, tell, value_text
 from dissmodel.errors import shell_word
+from dissmodel.printable import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
 
 def submitted(job: Job, url: str, *, as_json: bool, quiet: bool) -> None:
     """Print the id of a job, and on standard error how to go on."""
-    if as_json:
-        print_json({"job_id": job.id, "server": url})
-        return
-    print_line(job.id)
-    if not quiet:
+    # The id also if quiet: a script reads it.
+    tell({"job_id": job.id, "server": url}, job.id, as_json=as_json, quiet=False)
+    if not (as_json or quiet):
         sys.stderr.write(f"Wait for it: dissmodel jobs wait {job.id} --server {shell_word(url)}\n")
 
 
@@ -52,5 +51,6 @@ def shown(one: JobStatus, *, as_json: bool) -> None:
     rows += [(f"parameter {name}", value_text(value)) for name, value in one.parameters.items()]
     if one.error is not None:
         rows += [("error", f"{one.error.code}: {one.error.message}"), ("hint", one.error.hint)]
-    for line in layout.pairs([row for row in rows if row[1]], layout.terminal_width()):
+    cells = [(name, printable(cut(value))) for name, value in rows if value]
+    for line in layout.pairs(cells, layout.terminal_width()):
         print_line(line)

@@ -37,6 +37,8 @@ def run(
     ] = None,
     records: options.Records = None,
     preview: options.Preview = False,
+    preview_to: options.PreviewTo = None,
+    animate: options.Animate = None,
     report: options.Report = False,
     push: Annotated[
         bool, typer.Option("--push", help="Push the result and its record, as `dissmodel push` does.")
@@ -91,7 +93,8 @@ def run(
             seed=seed,
             threads=threads,
             records=records or (),
-            preview=preview,
+            preview=preview_to or preview,
+            animate=animate,
             report=report,
             push=push if to is None else to,
             overwrite=overwrite,

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from dissmodel.cli import options
+from dissmodel.cli import offers, options
 from dissmodel.cli.session import consent, session
 from dissmodel.cli.values import parse_inputs, parse_names, parse_parameters
 
 
 def submit(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="The name of a model that the server has.")
+        str | None,
+        typer.Argument(
+            autocompletion=offers.models, metavar="MODEL", help="The name of a model that the server has."
+        ),
     ] = None,
     input_: options.SeveralInputs = None,
-    output: options.Output = None,
+    output: options.OutputHere = None,
     param: options.Params = None,
     toml: options.Toml = None,
     band_map: options.BandMap = None,

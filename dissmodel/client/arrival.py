@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from dissmodel.sharing.pullable import Pullable, pullable
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.transfer import Pool
 
+_LONGEST = 100
 _ASK = "Submit the job again; if the error stays, ask who runs the server."
 
 
@@ -41,7 +43,8 @@ class Sent:
 
 def refuse_output(output: str | None, inputs: Sequence[Path], *, overwrite: bool) -> None:
     """Refuse an output where something would be lost; errors as `dissmodel run` raises them."""
-    check(choose(output, ModelInfo("result"), "0" * 32), inputs, overwrite=overwrite)
+    if output is not None:
+        check(choose(output, ModelInfo("result"), ""), inputs, overwrite=overwrite)
 
 
 def bring(
@@ -79,12 +82,9 @@ def bring(
                 name: finals[path].relative_to(destination.folder).as_posix()
                 for name, path in one.paths.items()
             }
-            document = relocated(
-                source.document,
-                names,
-                output=names[MAIN],
-                sources=places,
-            )
+            document = relocated(source.document, names, output=names[MAIN], sources=places)
+            if destination.named and not destination.whole_folder and names[MAIN] != destination.name:
+                reporter.warn(f"The model wrote {names[MAIN]}, not {destination.name}.")
             with materialize.undisturbed():
                 _deliver(one, document, destination.record_path, scratch, finals=finals, old=old)
             if not destination.named:
@@ -131,7 +131,8 @@ def _places(source: InPlace, sent: Sequence[Sent]) -> list[str | None]:
 def _destination(output: str | None, record: ExperimentRecord) -> Destination:
     main = PurePosixPath(record.files[MAIN].path if MAIN in record.files else "")
     suffix = "/" if len(main.parts) > 1 else main.suffix
-    return choose(output, ModelInfo(record.model_name, output_suffix=suffix), record.experiment_id)
+    name = re.sub(r"[^\w-]", "_", record.model_name)[:_LONGEST]  # it becomes that of a file
+    return choose(output, ModelInfo(name, output_suffix=suffix), record.experiment_id)
 
 
 def _finals(one: Pullable, destination: Destination, free: frozenset[Path]) -> dict[str, Path]:

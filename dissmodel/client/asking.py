@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +15,15 @@ from dissmodel.executor.named_files import is_class_map_file
 from dissmodel.progress import Reporter
 from dissmodel.record.plain import plain
 from dissmodel.registry.spec import load_spec
-from dissmodel.running.others import OtherInput
+from dissmodel.running.model import one_name
+from dissmodel.running.prepare import RunRequest
 
 UNNAMED = "*"
 """How the server knows an input that is of no field."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobRequest:
-    """What a user asked for; as `dissmodel.running.run.RunRequest`, `inputs` being the others."""
-
-    model: str | None
-    input: str
-    toml: Path | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
-    others: tuple[OtherInput, ...] = ()
-    resample: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    band_map: Mapping[str, str] = field(default_factory=dict)
-    column_map: Mapping[str, str] = field(default_factory=dict)
-    class_map: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "auto"
-    layer: str | None = None
-    seed: int | None = None
-    output: str | None = None
-
-
 def body_of(
-    request: JobRequest, server: Server, reporter: Reporter
+    request: RunRequest, server: Server, reporter: Reporter
 ) -> tuple[str, dict[str, Any], list[Sent]]:
     """Upload the inputs; return the path and the body of the POST, and what was sent.
 
@@ -59,7 +38,7 @@ def body_of(
         spec = load_spec(request.toml)
         of_spec = {name: one for name, one in spec.class_map.items() if is_class_map_file(one)}
         maps = {name: str(request.toml.parent / one) for name, one in of_spec.items()} | maps
-    body: dict[str, Any] = {
+    body = {
         **model,
         "class_map": {name: _sent_map(name, one) for name, one in maps.items()},
         "parameters": plain(request.parameters),
@@ -67,26 +46,23 @@ def body_of(
         "column_map": request.column_map,
         "input_format": "tiff" if request.format == "raster" else request.format,
         "layer": request.layer,
-        "resample": request.resample,
+        "resample": next((one.method for one in request.others), None),
         "seed": request.seed,
         "input_fields": request.fields,
         "output_suffix": _suffix(request.output),
     }
-    body["input_dataset"], first = uploaded(server, request.input, reporter)
-    sent, inputs = [first], {}
+    uri, first = uploaded(server, request.input, reporter)
+    body["input_dataset"], sent, inputs = uri, [first], {}
     for number, one in enumerate(request.others):
         uri, what = uploaded(server, one.place, reporter)
         name, band = next(iter(one.fields.items()), (f"{UNNAMED}{number}", ""))
         inputs[name] = f"{uri}:{band}" if band else uri
         sent.append(what)
-    return (
-        ("/submit_job_inline" if "model_spec_toml" in model else "/submit_job"),
-        {**body, "inputs": inputs},
-        sent,
-    )
+    path = "/submit_job" if request.toml is None else "/submit_job_inline"
+    return path, {**body, "inputs": inputs}, sent
 
 
-def _model(request: JobRequest) -> dict[str, str]:
+def _model(request: RunRequest) -> dict[str, str]:
     """Return the model as a job names it: by its name, or by the text of a TOML with the name in it."""
     name = request.model
     if name is not None and (name.endswith(".py") or ".py:" in name):
@@ -98,15 +74,8 @@ def _model(request: JobRequest) -> dict[str, str]:
         if name is None:
             raise UsageError("Which model?", "Name a model, or a TOML that does.")
         return {"model_name": name}
-    spec = load_spec(request.toml)
     document = tomlkit.parse(request.toml.read_text(encoding="utf-8-sig"))
-    if name is not None and name not in {spec.model.get("name"), spec.executor}:
-        if spec.executor is not None and name.rpartition("/")[2] != spec.executor:
-            raise UsageError(
-                f"{request.toml} is for the model {spec.executor!r}, not {name!r}.",
-                "Give only one of the two.",
-            )
-        document["model"]["class"] = name
+    document["model"]["class"] = one_name(name, load_spec(request.toml))
     return {"model_spec_toml": tomlkit.dumps(document)}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlencode
@@ -12,14 +14,15 @@ from uuid import uuid4
 from dissmodel import arguments
 from dissmodel.arguments import StrPath
 from dissmodel.client.arrival import Sent, bring, bring_failed, refuse_output
-from dissmodel.client.asking import JobRequest, body_of
+from dissmodel.client.asking import body_of
 from dissmodel.client.server import Server
 from dissmodel.client.status import JobStatus, State
-from dissmodel.client.waiting import Watch
-from dissmodel.errors import DissmodelError, UsageError, shell_word
+from dissmodel.client.waiting import WaitOver, Watch
+from dissmodel.errors import StorageError, UsageError, shell_word
 from dissmodel.io.resampling import Method
 from dissmodel.outcome import Run
 from dissmodel.running.others import given_inputs
+from dissmodel.running.prepare import RunRequest
 from dissmodel.storage.uri import is_remote, parse
 from dissmodel.watching import call_reporter
 
@@ -70,7 +73,7 @@ class Job:
             If the server is away, or has no such job.
         """
         with call_reporter():
-            return self._status()
+            return self._server.get(f"/job/{self.id}", JobStatus)
 
     def wait(self, *, timeout: float | None = None) -> JobStatus:
         """Wait until the job has ended, however it ends; a server that starts again is waited for too.
@@ -86,15 +89,8 @@ class Job:
             If the time is over (code ``"wait_timeout"``), or the server is away for good. The job goes on.
         """
         seconds = arguments.number(timeout, "timeout")
-        with call_reporter() as reporter:
-            try:
-                return Watch(self._server, self.id, seconds, reporter).until_ended()
-            except DissmodelError as error:
-                error.hint = f"{error.hint} {self._again}".strip()
-                raise
-            except KeyboardInterrupt as stopped:
-                stopped.add_note(f"The job {self.id} goes on. {self._again}")
-                raise
+        with call_reporter() as reporter, self._kept(self._output):
+            return Watch(self._server, self.id, seconds, reporter).until_ended()
 
     def cancel(self) -> None:
         """Let the job end.
@@ -145,23 +141,31 @@ class Job:
         given = arguments.optional_text(output, "output")
         given = self._output if given is None else given
         replace = arguments.flag(overwrite, "overwrite") or self._overwrite
+        seconds = arguments.number(timeout, "timeout")
         with call_reporter() as reporter:
             refuse_output(given, [one.path for one in self._sent if one.path is not None], overwrite=replace)
-            ended = self.wait(timeout=timeout)
-            if ended.status == "completed":
-                return bring(self._server, self.id, given, self._sent, reporter, overwrite=replace)
+            with self._kept(given):
+                ended = Watch(self._server, self.id, seconds, reporter).until_ended()
+                if ended.status == "completed":
+                    return bring(self._server, self.id, given, self._sent, reporter, overwrite=replace)
             error = ended.failure()
             error.record_path = bring_failed(self._server, self.id, given)
             raise error
 
-    def _status(self) -> JobStatus:
-        return self._server.get(f"/job/{self.id}", JobStatus)
-
-    @property
-    def _again(self) -> str:
-        to = f" --output {shell_word(self._output)}" if self._output is not None else ""
+    @contextmanager
+    def _kept(self, output: str | None) -> Iterator[None]:
+        """Tell who stops, or can't go on, in the block how to get at the job later."""
         about = f"{self.id} --server {shell_word(self._server.url)}"
-        return f"Wait for it: dissmodel jobs wait {about}{to}. End it: dissmodel jobs cancel {about}"
+        to = f" --output {shell_word(output)}" if output is not None else ""
+        again = f"Wait for it: dissmodel jobs wait {about}{to}. End it: dissmodel jobs cancel {about}"
+        try:
+            yield
+        except (StorageError, WaitOver) as error:
+            error.hint = f"{error.hint} {again}".strip()
+            raise
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(f"The job stays on the server. {again}")
+            raise
 
 
 class Client:
@@ -219,24 +223,8 @@ class Client:
         DissmodelError
             As `submit` and `Job.result`.
         """
-        with call_reporter():
-            job = self.submit(
-                model,
-                input=input,
-                inputs=inputs,
-                output=output,
-                parameters=parameters,
-                toml=toml,
-                band_map=band_map,
-                column_map=column_map,
-                class_map=class_map,
-                format=format,
-                layer=layer,
-                resample=resample,
-                seed=seed,
-                overwrite=overwrite,
-            )
-            return job.result(timeout=timeout)
+        given = {name: one for name, one in locals().items() if name not in {"self", "timeout"}}
+        return self.submit(**given).result(timeout=timeout)
 
     def submit(
         self,
@@ -268,12 +256,11 @@ class Client:
             pairs.insert(0, ("", arguments.text(input, "input")))
         method = None if resample is None else arguments.choice(resample, "resample", get_args(Method))
         place, fields, others = given_inputs(pairs, method)
-        request = JobRequest(
+        request = RunRequest(
             model=arguments.optional_text(model, "model"),
             input=place,
             fields=fields,
             others=others,
-            resample=method,
             toml=arguments.optional_path(toml, "toml"),
             parameters=arguments.parameters(parameters),
             band_map=arguments.band_map(band_map),
@@ -283,18 +270,18 @@ class Client:
             layer=arguments.optional_word(layer, "layer", "cells"),
             seed=arguments.whole_number(seed, "seed"),
             output=arguments.optional_text(output, "output"),
+            overwrite=arguments.flag(overwrite, "overwrite"),
         )
-        replace = arguments.flag(overwrite, "overwrite")
         with call_reporter() as reporter:
             local = [one for one in (place, *(one.place for one in others)) if not is_remote(one)]
-            refuse_output(request.output, [parse(one).local() for one in local], overwrite=replace)
+            refuse_output(request.output, [parse(one).local() for one in local], overwrite=request.overwrite)
             path, body, sent = body_of(request, self._server, reporter)
             # Sent again, after the connection was cut, it is the same job.
-            headers = {"Idempotency-Key": uuid4().hex}
-            made = self._server.ask("POST", path, JobStatus, send=body, **headers)
+            headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
+            made = self._server.ask("POST", path, JobStatus, body=json.dumps(body).encode(), headers=headers)
             if not _is_whole(made.job_id):
                 raise self._server.wrong_answer()
-        return Job(made.job_id, self._server, tuple(sent), request.output, replace)
+        return Job(made.job_id, self._server, tuple(sent), request.output, request.overwrite)
 
     def job(self, job: str) -> Job:
         """Return a job by its id, or by the first 4 or more characters of it.

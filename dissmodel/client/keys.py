@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from pathlib import Path
@@ -15,7 +14,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, StorageError, UsageError
 from dissmodel.machine import is_loopback
 from dissmodel.record.known_secrets import learn
-from dissmodel.storage.credentials import KEYRING
+from dissmodel.storage.credentials import from_keyring
 
 VARIABLE = "DISSMODEL_API_KEY"
 
@@ -34,7 +33,8 @@ def find_key(url: str, settings: UserSettings) -> str | None:
     StorageError
         If the file can't be read.
     """
-    return os.environ.get(VARIABLE, "").strip() or _from_file(settings) or _from_keyring(url)
+    found = os.environ.get(VARIABLE, "").strip() or _from_file(settings)
+    return found or from_keyring(url).get(url) or None
 
 
 def checked_key(key: str | None, url: str, consent: Consent) -> str | None:
@@ -79,16 +79,3 @@ def _from_file(settings: UserSettings) -> str | None:
         raise StorageError(
             f"client.key_file, {path}: {why}.", "Put the API key, and nothing else, into it."
         ) from None
-
-
-def _from_keyring(url: str) -> str | None:
-    try:
-        keyring = importlib.import_module("keyring")
-        errors = importlib.import_module("keyring.errors")
-    except ImportError:
-        return None
-    try:
-        found = keyring.get_password(KEYRING, url)
-    except errors.KeyringError:  # none that works here, or it stays locked
-        return None
-    return found if isinstance(found, str) and found else None

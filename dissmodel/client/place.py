@@ -13,6 +13,7 @@ from dissmodel.record import store
 from dissmodel.storage.arrival import missing, write_new
 from dissmodel.storage.base import Progress, Stat
 from dissmodel.storage.http import HttpStorage
+from dissmodel.storage.uri import parse
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ class ExperimentStorage(HttpStorage):
         except UsageError as error:
             raise (missing(what) if error.code == "object_missing" else error) from None
         link = f"{self._server.url}{url}" if url.startswith("/") else url
-        parts = urlsplit(link)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            there, uri = HttpStorage(link, self._server.patience), parse(link)
+        except (ValueError, UsageError):
+            raise self._server.wrong_answer() from None
+        if uri.scheme not in {"http", "https"}:
             raise self._server.wrong_answer()
-        there = HttpStorage(link, self._server.patience)
-        return there.get(unquote(parts.path[1:]), path, limit=limit, progress=progress)
+        return there.get(unquote(urlsplit(link).path[1:]), path, limit=limit, progress=progress)
 
 
 def experiment_place(server: Server, job: str) -> Place:

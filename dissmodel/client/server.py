@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import HTTPError, SSLError
@@ -30,6 +29,7 @@ T = TypeVar("T")
 MOST_BYTES = 32 << 20
 """How large an answer may be: a page of the list of jobs has a thousand specs."""
 
+_KEY = "Put your key into DISSMODEL_API_KEY, or name its file: dissmodel config set client.key_file FILE"
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _MOVED, _WRONG, _FAILED, _TOO_MUCH = 300, 400, 500, 429
 _PIECE = 1 << 16
@@ -62,12 +62,12 @@ class Server:
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
 
-    def get(self, path: str, kind: type[T]) -> T:
-        """Return the answer to a request; errors as for `ask`."""
-        return self.ask("GET", path, kind)
+    def get(self, path: str, kind: type[T], **options: Any) -> T:
+        """Return the answer to a GET; see `ask`."""
+        return self.ask("GET", path, kind, **options)
 
-    def ask(self, method: str, path: str, kind: type[T], *, send: Any = None, **headers: str) -> T:
-        """Return the answer to a request, JSON of that kind; `send` is sent as JSON.
+    def ask(self, method: str, path: str, kind: type[T], **options: Any) -> T:
+        """Return the answer to a request, JSON of that kind; `options` are as for `response`.
 
         Raises
         ------
@@ -80,16 +80,12 @@ class Server:
         UsageError
             If it refuses; the code is the server's.
         """
-        body = None if send is None else json.dumps(send).encode()
-        headers |= {} if send is None else {"Content-Type": "application/json"}
-        with self.response(method, path, body=body, headers=headers) as response:
-            return self._understood(self.content(response), kind)
-
-    def send(self, path: str, body: Iterator[bytes], size: int, content_type: str, kind: type[T]) -> T:
-        """Return the answer to a POST of `size` bytes, which are sent once; errors as for `ask`."""
-        headers = {"Content-Type": content_type, "Content-Length": str(size)}
-        with self.response("POST", path, body=body, headers=headers, retries=False) as response:
-            return self._understood(self.content(response), kind)
+        with self.response(method, path, **options) as response:
+            body = self.content(response)
+        try:
+            return TypeAdapter(kind).validate_python(json.loads(body))
+        except (ValidationError, ValueError, RecursionError):
+            raise self.wrong_answer() from None
 
     @contextlib.contextmanager
     def response(
@@ -103,16 +99,16 @@ class Server:
     ) -> Iterator[BaseHTTPResponse]:
         """Give the answer to a request, for the block; errors as for `ask`.
 
-        After `silence_s` seconds without a byte the server counts as away.
+        After `silence_s` seconds without a byte the server counts as away; `options` are those of urllib3.
         """
-        if silence_s is not None:
-            options["timeout"] = Timeout(connect=self.patience.connect_s, read=silence_s)
+        silence_s = self.patience.silence_s if silence_s is None else silence_s
         with self._reached():
             response = self._pool.urlopen(
                 method,
                 f"{self.url}{path}",
                 headers={**self._headers, **(headers or {})},
                 preload_content=False,
+                timeout=Timeout(connect=self.patience.connect_s, read=silence_s),
                 **options,
             )
             try:
@@ -137,12 +133,6 @@ class Server:
         except DissmodelError as error:
             what = f"{self.url}: its answer has more than {limit:,} bytes."
             raise StorageError(what, self._look(), code="server_answer_too_large") from error
-
-    def _understood(self, body: bytes, kind: type[T]) -> T:
-        try:
-            return TypeAdapter(kind).validate_python(json.loads(body))
-        except (ValidationError, ValueError, RecursionError):
-            raise self.wrong_answer() from None
 
     def wrong_answer(self) -> StorageError:
         """Return the error for an answer that no service gives."""
@@ -170,16 +160,17 @@ class Server:
             match json.loads(self.content(response, _PIECE)):
                 case {"detail": detail, "code": str(code), "hint": str(hint)} if _CODE.fullmatch(code):
                     what = f"{self.url}: {_text(detail)}"
+                    hint = _KEY if code in {"no_key", "wrong_key"} else hint[:_LONGEST]
                     is_away = status >= _FAILED or status == _TOO_MUCH
-                    return (ServerAway if is_away else UsageError)(what, hint[:_LONGEST], code=code)
+                    return (ServerAway if is_away else UsageError)(what, hint, code=code)
         if status >= _FAILED:
             return ServerAway(f"{self.url}: it answers {status}.", self._look(), code="server_failed")
         return self.wrong_answer()
 
     def _redirected(self, location: str) -> StorageError:
         # What it redirects to may be anybody's, and the key is for this server.
-        parts = urlsplit(location)
-        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        scheme, _, rest = location.partition("://")
+        place = f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}" if rest else "another path"
         return StorageError(
             f"{self.url}: it redirects to {shown(place)}, which is not followed.",
             "If you trust that server, give its URL: --server URL",

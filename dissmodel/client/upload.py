@@ -22,7 +22,7 @@ from dissmodel.storage.uri import is_remote, parse
 
 _PATH = "/data/upload"
 _NOT_IN_NAMES = re.compile(r"[^\w .()+=,@-]")
-_LONGEST = 100
+_LONGEST = 90
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ def uploaded(server: Server, place: str, reporter: Reporter) -> tuple[str, Sent]
             "Zip them, and give the zip.",
             code="several_files",
         )
-    sha256, name = sha256_file(path), _NOT_IN_NAMES.sub("_", f"{path.stem[:_LONGEST]}{path.suffix}")
+    sha256, name = (
+        sha256_file(path),
+        _NOT_IN_NAMES.sub("_", f"{path.stem[:_LONGEST]}{path.suffix[:_LONGEST]}"),
+    )
     name = name if re.match(r"\w", name) else f"_{name}"
     try:
         found = server.get(f"{_PATH}/{sha256}/{quote(name)}", _Upload)
@@ -98,7 +101,10 @@ def _send(server: Server, path: Path, sha256: str, name: str, reporter: Reporter
             yield tail
 
     try:
-        size = len(head) + file.size + len(tail)
-        return server.send(_PATH, form(), size, f"multipart/form-data; boundary={mark}", _Upload)
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={mark}",
+            "Content-Length": str(len(head) + file.size + len(tail)),
+        }
+        return server.ask("POST", _PATH, _Upload, body=form(), headers=headers, retries=False)
     finally:
         file.close()

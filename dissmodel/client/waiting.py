@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,14 @@ AWAY_S = 900.0
 
 _FIRST_S, _LONGEST_S = 0.5, 15.0
 _SILENCE_S = 40.0  # a service sends a sign of life every 15 s
+_ID = re.compile(r"[!-~]{1,200}")  # what a header may hold
 _PHASES = {"fetch": "download", "deliver": "promote"}
+
+
+class WaitOver(DissmodelError):
+    """The time to wait is over, and the job goes on."""
+
+    code = "wait_timeout"
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Watch:
             try:
                 if self._heard():
                     pause = _FIRST_S
-                status = self._server.get(f"/job/{self._job}", JobStatus)
+                status = self._server.get(f"/job/{self._job}", JobStatus, silence_s=self._silence_s)
             except ServerAway as error:
                 if time.monotonic() >= min(self._late, answered + AWAY_S):
                     raise
@@ -87,9 +95,13 @@ class Watch:
                 answered, away = time.monotonic(), False
                 if answered >= self._late:
                     what = f"The job {self._job} has not ended within {self._timeout:g} s; it goes on."
-                    raise DissmodelError(what, code="wait_timeout")
+                    raise WaitOver(what)
             time.sleep(max(0.0, min(pause, self._late - time.monotonic())))
             pause = min(2 * pause, _LONGEST_S)
+
+    @property
+    def _silence_s(self) -> float:
+        return max(0.1, min(_SILENCE_S, self._late - time.monotonic()))
 
     def _heard(self) -> bool:
         """Listen to the job's events until they end; return whether there was one."""
@@ -104,9 +116,8 @@ class Watch:
 
     def _events(self) -> Iterator[_Told]:
         headers = {"Accept": KIND, **({"Last-Event-ID": self._last} if self._last else {})}
-        silence_s = max(0.1, min(_SILENCE_S, self._late - time.monotonic()))
         path = f"/jobs/{self._job}/events"
-        with self._server.response("GET", path, headers=headers, silence_s=silence_s) as response:
+        with self._server.response("GET", path, headers=headers, silence_s=self._silence_s) as response:
             if response.headers.get("Content-Type", "").partition(";")[0] != KIND:
                 return
             for event in events(response):
@@ -114,7 +125,7 @@ class Watch:
                     return
                 if event is not None:
                     told = TypeAdapter(_Told).validate_json(event.data)
-                    self._last = event.id
+                    self._last = event.id if _ID.fullmatch(event.id) else ""
                     yield told
 
     def _tell(self, told: _Told) -> None:

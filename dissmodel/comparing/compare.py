@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dissmodel import comparison as comparing
+from dissmodel import markup
 from dissmodel.errors import DissmodelError, UsageError, shell_word
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions, kind_of
@@ -87,6 +88,9 @@ class Compared:
     warnings: tuple[str, ...] = ()
     metrics: Measured | None = None
 
+    def _repr_html_(self) -> str:
+        return markup.cell(lambda: markup.paragraph(f"{self.a} and {self.b}") + self.comparison.html())
+
 
 def compare(request: CompareRequest) -> Compared:
     """Compare two files; write the map if one is asked for and there is a grid to write it on.
@@ -106,7 +110,8 @@ def compare(request: CompareRequest) -> Compared:
         a, b = (stack.enter_context(at_hand(one)) for one in (request.a, request.b))
         compared = _compare(request, a.path, b.path, layers)
         if request.metrics and compared.comparison.verdict != "not-comparable":
-            from dissmodel.comparing.observed import INITIAL, OBSERVED, SIMULATED, measure  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparing.observed import measure  # noqa: PLC0415  (it loads GDAL)
+            from dissmodel.comparing.observed_maps import INITIAL, OBSERVED, SIMULATED  # noqa: PLC0415  (as above)
 
             maps = {SIMULATED: a.path, OBSERVED: b.path}
             if request.initial is not None:

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissmodel import progress
-from dissmodel.cells.places import PixelPlaces, PolygonPlaces
 from dissmodel.cells.style import style_legend
 from dissmodel.comparing.landscape import MOST_CELLS, Landscape, is_installed, landscape_of
-from dissmodel.comparison.raster import Raster, other_grid
+from dissmodel.comparing.observed_maps import INITIAL, OBSERVED, SIMULATED, PolygonMaps, RasterMaps
 from dissmodel.comparison.tally import MAX_CLASSES
-from dissmodel.errors import InvalidInput, UsageError, extra_hint
+from dissmodel.errors import DissmodelError, InvalidInput, UsageError, extra_hint
+from dissmodel.experiment.records import record_of
+from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
-from dissmodel.io.category_names import category_names
-from dissmodel.io.content_vector import columns_of
-from dissmodel.io.geotiff import opened
 from dissmodel.io.locate import Located, locate
-from dissmodel.metrics import ClassMeasures, ClassTally, Difference, class_areas, difference
-from dissmodel.metrics.maps import UNIT, Block, blocks
+from dissmodel.metrics import ClassMeasures, Difference, class_areas, difference
 from dissmodel.printable import cut
+from dissmodel.record import store
+from dissmodel.registry import plugins
 
-SIMULATED, OBSERVED, INITIAL = "simulated", "observed", "initial"
-_TILE_COLUMNS, _MOST_CELLS, _FEWEST_ROWS = 8 * UNIT, 2**21, 8
 _SQUARE_KM = 1e6  # m²
-_DTYPES = {"boolean": "uint8", "integer": "int64", "real": "float64"}
 _PLACES = {"row", "col", "order", "fid", "id", "object_id0", "geometry"}
 _OF_NUMBERS = ("bias", "mae", "rmse", "r2", "max_error")
 
@@ -104,121 +99,8 @@ class Measured:
         return found
 
 
-class _Part(NamedTuple):
-    """Some cells of each map: values and where there are none, in `block` of a raster."""
-
-    maps: list[tuple[NDArray[Any], NDArray[np.bool_]]]
-    areas: NDArray[np.float64] | None
-    block: Block | None = None
-
-
 class _NoClasses(Exception):
     """A band has values that are no codes of few classes."""
-
-
-class _Rasters:
-    """Open rasters on one grid."""
-
-    unit: Literal["cells", "features"] = "cells"
-
-    def __init__(self, maps: Mapping[str, Located], stack: ExitStack) -> None:
-        self._maps = {
-            role: Raster(stack.enter_context(opened(one.path, one.shown, whole=True)), one.shown)
-            for role, one in maps.items()
-        }
-        self._first = next(iter(self._maps.values()))
-        for one in self._maps.values():
-            apart = other_grid(self._first, one)
-            if apart:
-                raise InvalidInput(
-                    f"{one.shown} is not on the grid of {self._first.shown}, A. {' '.join(apart)}",
-                    "Maps are compared cell by cell. Bring this map onto that grid first, for example with: "
-                    "gdalwarp -r near -te … -tr …",
-                    code="other_grid",
-                )
-        self.shape = self._first.dataset.shape
-        self.bands = {role: dict(one.numbers) for role, one in self._maps.items()}
-        is_cut = all(one.dataset.block_shapes[0][1] < self.shape[1] for one in self._maps.values())
-        self._size = (UNIT, _TILE_COLUMNS)
-        if not is_cut:
-            height = UNIT
-            while height > _FEWEST_ROWS and height * self.shape[1] > _MOST_CELLS:
-                height //= 2
-            self._size = (height, self.shape[1])
-        where = self._first.dataset.transform
-        places = PixelPlaces((self.shape[0], 1), None, where, self._first.dataset.crs)
-        self.same_area = places.same_area if places.has_areas else None
-        self.pixel: tuple[float, float] | None = None  # metres across and down
-        if self.same_area is not None and not (where.b or where.d):
-            metres = math.sqrt(self.same_area / abs(where.determinant))
-            self.pixel = abs(where.a) * metres, abs(where.e) * metres
-        self._row_areas = places.area if places.has_areas and self.same_area is None else None
-
-    def tally(self) -> ClassTally:
-        return ClassTally(self.shape, self._size[0])
-
-    def parts(self, bands: Mapping[str, str]) -> Iterator[_Part]:
-        from rasterio.windows import Window  # noqa: PLC0415  (polygons need none)
-
-        for block in blocks(self.shape, self._size):
-            top, left = block.cells
-            progress.current().step(block.corner[0], self.shape[0])
-            window = Window(left.start, top.start, left.stop - left.start, top.stop - top.start)
-            maps = [one.read([bands[role]], window)[0] for role, one in self._maps.items()]
-            yield _Part(maps, None if self._row_areas is None else self._row_areas[top, np.newaxis], block)
-
-    def names(self, role: str, band: str) -> dict[int, str]:
-        raster = self._maps[role]
-        return category_names(raster.dataset.files).get(raster.numbers[band], {})
-
-
-class _Polygons:
-    """Layers of the same features in the same order."""
-
-    unit: Literal["cells", "features"] = "features"
-    same_area = None
-
-    def __init__(self, maps: Mapping[str, Located], stack: ExitStack) -> None:  # noqa: ARG002  (as of rasters)
-        found = {role: columns_of(one) for role, one in maps.items()}
-        crs, first = found[SIMULATED]
-        self._maps = {role: columns for role, (_, columns) in found.items()}
-        counts = {role: len(columns["geometry"].null) for role, columns in self._maps.items()}
-        for role, (other_crs, _) in found.items():
-            if (counts[role], other_crs) != (counts[SIMULATED], crs):
-                raise InvalidInput(
-                    f"{maps[role].shown} has {counts[role]} features in {other_crs or 'no CRS'}; "
-                    f"{maps[SIMULATED].shown} has {counts[SIMULATED]} in {crs or 'no CRS'}.",
-                    "Features are compared in the order of the files: give maps of the same features.",
-                    code="other_grid",
-                )
-        self.bands = {
-            role: {name: at for at, (name, one) in enumerate(columns.items(), 1) if one.kind in _DTYPES}
-            for role, columns in self._maps.items()
-        }
-        self._areas = _feature_areas(first["geometry"], crs)
-
-    def tally(self) -> ClassTally:
-        return ClassTally()
-
-    def parts(self, bands: Mapping[str, str]) -> Iterator[_Part]:
-        columns = [one[bands[role]] for role, one in self._maps.items()]
-        maps = [(np.where(one.null, 0, one.values).astype(_DTYPES[one.kind]), one.null) for one in columns]
-        yield _Part(maps, self._areas)
-
-    def names(self, role: str, band: str) -> dict[int, str]:  # noqa: ARG002  (no file says them)
-        return {}
-
-
-def _feature_areas(geometry: Any, crs: str) -> NDArray[np.float64] | None:
-    import shapely  # noqa: PLC0415  (rasters need none)
-
-    if not crs or geometry.null.any():
-        return None
-    shapes = shapely.from_wkb(geometry.values)
-    if not np.isin(shapely.get_type_id(shapes), (3, 6)).all():  # polygons and multipolygons
-        return None
-    places = PolygonPlaces(shapes, crs)
-    return places.area if places.has_areas else None
 
 
 def measure(
@@ -254,7 +136,7 @@ def measure(
         if len(kinds) > 1:
             said = ", ".join(f"{one.shown} holds {one.kind} data" for one in found.values())
             raise InvalidInput(f"The maps are of two kinds: {said}.", "Give maps of one kind.")
-        source = (_Rasters if kinds == {"raster"} else _Polygons)(found, stack)
+        source = (RasterMaps if kinds == {"raster"} else PolygonMaps)(found, stack)
         candidates = _candidates(band, source.bands, {role: one.shown for role, one in found.items()})
         for bands in candidates:
             try:
@@ -317,7 +199,7 @@ def _codes(values: NDArray[Any], missing: NDArray[np.bool_]) -> tuple[NDArray[An
 
 
 def _classes(
-    source: _Rasters | _Polygons, bands: Mapping[str, str], found: Mapping[str, Located]
+    source: RasterMaps | PolygonMaps, bands: Mapping[str, str], found: Mapping[str, Located]
 ) -> Measured:
     tally = source.tally()
     left_out, areas = Counter[str](), {role: Counter[int]() for role in bands}
@@ -370,7 +252,7 @@ def _classes(
 
 
 def _numbers(
-    source: _Rasters | _Polygons, bands: Mapping[str, str], found: Mapping[str, Located]
+    source: RasterMaps | PolygonMaps, bands: Mapping[str, str], found: Mapping[str, Located]
 ) -> Measured:
     total, left_out = Difference(), Counter[str]()
     wanted = (SIMULATED, OBSERVED)
@@ -400,15 +282,15 @@ def _numbers(
     )
 
 
-def _with_landscape(source: _Rasters | _Polygons, measured: Measured) -> Measured:
+def _with_landscape(source: RasterMaps | PolygonMaps, measured: Measured) -> Measured:
     why = ""
-    if isinstance(source, _Polygons) or source.pixel is None:
+    if isinstance(source, PolygonMaps) or source.pixel is None:
         why = "Landscape metrics need a raster in a projected CRS."
     elif math.prod(source.shape) > MOST_CELLS:
         why = f"Landscape metrics hold the maps in memory: they are of at most {MOST_CELLS:,} cells."
     elif not is_installed():
         why = f"Landscape metrics need pylandstats, which is not installed. {extra_hint('pylandstats')}"
-    if why or isinstance(source, _Polygons) or source.pixel is None:
+    if why or isinstance(source, PolygonMaps) or source.pixel is None:
         return replace(measured, notes=(*measured.notes, why))
     codes = list(measured.names)
     pictures = {role: np.zeros(source.shape, np.uint16) for role in measured.bands}
@@ -434,18 +316,35 @@ def _refuse_nothing(cells: int, found: Mapping[str, Located]) -> None:
 
 
 def _names(
-    source: _Rasters | _Polygons,
+    source: RasterMaps | PolygonMaps,
     bands: Mapping[str, str],
     found: Mapping[str, Located],
     present: Sequence[int],
 ) -> dict[int, str]:
-    """Return the name of each class, by the style or the attribute table beside a map."""
+    """Return the name of each class, by the style, the attribute table or the record beside a map."""
     known: dict[int, str] = {}
     for role, band in bands.items():
         number = str(source.bands[role][band])
         styles = style_legend(found[role].path)
-        legend = styles.get(band if source.unit == "features" else number, ())
+        legend = styles.get(band if source.unit == "features" else number) or _model_legend(
+            found[role].source, band
+        )
         known = {one.code: one.name for one in legend} | source.names(role, band) | known
     named = {code: known.get(code, "") or str(code) for code in present}
     often = Counter(named.values())
     return {code: name if often[name] == 1 else f"{code} {name}" for code, name in named.items()}
+
+
+def _model_legend(path: Path, band: str) -> Legend:
+    """Return the classes of the installed model that made a map, if a record beside the map names one."""
+    with suppress(DissmodelError):
+        _, document = record_of(str(path))
+        record = None if document is None else store.of_document(document, path)
+        code = None if record is None else record.code
+        if record is None or code is None:
+            return ()
+        for offer in plugins.offers():
+            if (offer.name, offer.distribution) == (record.model_name, code.package):
+                legend: Legend = offer.load().executor.legends.get(band, ())
+                return legend
+    return ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dissmodel import markup
 from dissmodel.errors import UsageError
 
 Verdict = Literal["identical-file", "identical-content", "within-tolerance", "different", "not-comparable"]
@@ -177,6 +178,15 @@ class Comparison:
     why: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     tolerance: Tolerance | None = None
+
+    def html(self) -> str:
+        """Return the verdict and its parts as HTML."""
+        rows = [
+            (one.name, one.verdict, one.cells, one.changed, one.max_abs, one.mean_abs) for one in self.parts
+        ]
+        head = ("band or column", "verdict", "cells", "changed", "max |A - B|", "mean |A - B|")
+        parts = markup.table(head, rows) if rows else ""
+        return "".join([*map(markup.paragraph, (self.verdict, *self.why)), parts])
 
     @property
     def same(self) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
-import logging
 import sys
 import threading
 import time
@@ -16,14 +14,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dissmodel.bounded import contents
-from dissmodel.config import UserSettings
 from dissmodel.engines import calls, on_worker
 from dissmodel.engines.engine import Engine, EngineLost, WorkerLost, cancel
-from dissmodel.errors import DissmodelError, MissingModule, UsageError, extra_hint
+from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.printable import printable
 
 if TYPE_CHECKING:
@@ -33,10 +28,7 @@ _CONNECT_S = 10.0
 _ANSWER_S = 30.0  # a scheduler that has many workers may be busy
 _LOOK_S = 1.0
 _PACKAGES = ("dissmodel", "rasterio")
-_LONGEST = 500
-_LARGEST_FILE = 16 << 20  # it lists the workers too
-_SCHEMES = ("tcp://", "tls://")
-_CERTIFICATES = {"tls_ca_file": "tls_ca", "tls_client_cert": "tls_cert", "tls_client_key": "tls_key"}
+LONGEST = 500
 
 
 class Cluster(Engine):
@@ -167,7 +159,7 @@ class Cluster(Engine):
                     await asyncio.wait_for(client, 2 * _CONNECT_S)
             except (OSError, ValueError) as error:
                 raise EngineLost(
-                    f"No Dask scheduler can be reached at {address}: {_why(error)}.",
+                    f"No Dask scheduler can be reached at {address}: {text_of(error)}.",
                     "Look at the address, at whether the scheduler runs, and at the certificates.",
                     code="no_scheduler",
                 ) from error
@@ -249,7 +241,7 @@ class Cluster(Engine):
                 getattr(self._client.scheduler, what)(**options), _ANSWER_S
             )
         except OSError as error:  # a time-out too
-            raise EngineLost(f"{self.name} doesn't answer any more: {_why(error)}.") from error
+            raise EngineLost(f"{self.name} doesn't answer any more: {text_of(error)}.") from error
         return answer
 
     async def _compare_versions(self, addresses: AbstractSet[str]) -> None:
@@ -336,7 +328,7 @@ class Cluster(Engine):
             raise WorkerLost(f"The worker {address} left or was killed.")
         if said[address]["status"] != "OK":
             why = clean_exception(**said[address])[1]
-            raise WorkerLost(f"The worker {address} can't begin a task: {_why(why)}.")
+            raise WorkerLost(f"The worker {address} can't begin a task: {text_of(why)}.")
 
     def _close(self, wait: bool, cancel_futures: bool) -> None:  # noqa: FBT001  (of shutdown)
         self._is_closing = True
@@ -356,7 +348,7 @@ class Cluster(Engine):
             if isinstance(error, DissmodelError):
                 self._lost = error
             else:
-                self._lost = EngineLost(f"{self.name} was closed: {_why(error)}.")
+                self._lost = EngineLost(f"{self.name} was closed: {text_of(error)}.")
                 self._lost.__cause__ = error
         if not self._opened.done():
             self._opened.set_exception(self._lost)
@@ -369,77 +361,11 @@ class Cluster(Engine):
         await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
 
-def existing_cluster(where: str, workers: int | None, threads: int, settings: UserSettings) -> Cluster:
-    """Return the engine of a Dask cluster that runs.
-
-    `where` is the address of its scheduler, or the path of the file that the scheduler wrote.
-
-    Raises UsageError if there is no such file, or certificates are missing or wrong; EngineLost if the
-    scheduler can't be reached or has no workers.
-    """
-    address = where if "://" in where else _address_in(Path(where).expanduser())
-    if not address.startswith(_SCHEMES):
-        raise UsageError(
-            f"{printable(address[:_LONGEST])} is not the address of a Dask scheduler.",
-            "Write it as tcp://HOST:8786 or tls://HOST:8786.",
-            code="cluster_address",
-        )
-    return Cluster(address, _security(address, settings), workers, threads)
-
-
-def load_distributed() -> None:
-    """Import distributed, and let it write no log unless the user loaded it.
-
-    Raises MissingModule if it is not installed.
-    """
-    if "distributed" in sys.modules:
-        return
-    try:
-        import distributed  # noqa: F401, PLC0415  (an extra)
-    except ImportError as error:
-        raise MissingModule("A cluster needs the package distributed.", extra_hint(error)) from error
-    for name in ("distributed", "distributed.client", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _address_in(path: Path) -> str:
-    """Return the address in a scheduler file."""
-    try:
-        address = json.loads(contents(path, _LARGEST_FILE))["address"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UsageError(
-            f"{path} is no file of a Dask scheduler: {_why(error)}.",
-            "Give tcp://HOST:PORT, tls://HOST:PORT, the file of dask scheduler --scheduler-file, or slurm.",
-            code="scheduler_file",
-        ) from error
-    return str(address)
-
-
-def _security(address: str, settings: UserSettings) -> Security:
-    """Return the certificates of the settings, or else of Dask's own configuration."""
-    from distributed import Security  # noqa: PLC0415  (an extra)
-
-    given = {name: settings.text(f"cluster.{key}") for name, key in _CERTIFICATES.items()}
-    paths = {name: str(Path(path).expanduser()) for name, path in given.items() if path}
-    hint = " ".join(f"dissmodel config set cluster.{key} FILE" for key in _CERTIFICATES.values())
-    try:
-        security = Security(**paths)
-        has_certificates = security.get_connection_args("client")["ssl_context"] is not None
-    except (OSError, ValueError) as error:  # what ssl raises is an OSError
-        raise UsageError(
-            f"The certificates {', '.join(paths.values())} can't be used: {_why(error)}.",
-            hint,
-            code="certificates",
-        ) from error
-    if address.startswith("tls://") and not has_certificates:
-        raise UsageError(f"{address} needs certificates.", hint, code="certificates")
-    return security
-
-
 def _versions(said: Mapping[str, Any]) -> dict[str, str | None]:
     python = ".".join(said["host"]["python"].split(".")[:3])
     return {"Python": python, **{name: said["packages"].get(name) for name in _PACKAGES}}
 
 
-def _why(error: BaseException) -> str:
-    return printable(str(error)[:_LONGEST]) or type(error).__name__
+def text_of(error: BaseException) -> str:
+    """Return what an error says in one line, or the name of its class."""
+    return printable(str(error)[:LONGEST]) or type(error).__name__

@@ -59,14 +59,14 @@ def _opened(where: str | None, workers: int | None, threads: int, settings: User
         from dissmodel.engines.here import Here  # noqa: PLC0415  (as above)
 
         return Here()
-    from dissmodel.engines import cluster  # noqa: PLC0415  (as above)
+    from dissmodel.engines import existing  # noqa: PLC0415  (as above)
 
-    cluster.load_distributed()
+    existing.load_distributed()
     if where == "slurm":
         from dissmodel.engines.slurm import Slurm  # noqa: PLC0415  (as above)
 
         return Slurm(workers, threads, settings)
-    return cluster.existing_cluster(where, workers, threads, settings)
+    return existing.existing_cluster(where, workers, threads, settings)
 
 
 def _processors() -> int:

@@ -68,6 +68,19 @@ def checked(
     return tuple(columns)
 
 
+def all_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return every column that the list has, then the metrics and the parameters of its records."""
+    found = list(rows)
+    metrics = dict.fromkeys(name for row in found for name in row.record.metrics)
+    parameters = dict.fromkeys(name for row in found for name in row.record.parameters)
+    fixed = [name for name in FIXED if name != "given"]
+    return (
+        *fixed,
+        *(name if name not in {*FIXED, *parameters} else f"{_METRIC}{name}" for name in metrics),
+        *(name if name not in {*FIXED, *metrics} else f"{_PARAMETER}{name}" for name in parameters),
+    )
+
+
 def value(row: Row, column: str) -> Any:
     """Return a record's value in a column: that of the list, else of the metric or parameter of that name.
 

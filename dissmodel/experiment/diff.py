@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dissmodel import markup
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.recorded_input import local_input
 from dissmodel.experiment.source import InFolder, Source, open_source
@@ -55,6 +56,19 @@ class RecordDiff:
     def same(self) -> bool:
         """Whether nothing differs except identity, time, memory and paths."""
         return not self.sections
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            rows = [
+                (section.name, one.what, one.recorded, one.now)
+                for section in self.sections
+                for one in section.differences
+            ]
+            if not rows:
+                return markup.paragraph("The same run except for identity, times and paths.")
+            return markup.table(("part", "what", str(self.a), str(self.b)), rows)
+
+        return markup.cell(content)
 
 
 def diff(a: Path | str, b: Path | str) -> RecordDiff:

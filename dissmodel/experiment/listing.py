@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from dissmodel import markup
 from dissmodel.errors import DissmodelError, InvalidInput, did_you_mean
 from dissmodel.experiment import columns
 from dissmodel.experiment.source import InFolder, interruption
@@ -17,6 +18,9 @@ from dissmodel.record import store
 from dissmodel.record.plain import plain
 from dissmodel.record.scan import Summary, names, same_value, summary_of
 from dissmodel.storage.uri import is_remote, parse
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 State = Literal["ok", "differs", "missing", "not checked"]
 
@@ -127,6 +131,32 @@ class Listing:
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.rows)
+
+    def table(self) -> DataFrame:
+        """Return a row for each record: the columns that were asked for, else all.
+
+        These are those of the list, the metrics and the parameters. A metric or a parameter has its name if
+        no other column has it, else ``metrics.NAME`` or ``parameters.NAME``. A record without a value has an
+        empty cell (NaN, None or NaT).
+        """
+        import pandas as pd  # noqa: PLC0415  (it takes long to load)
+
+        names = self.columns or columns.all_of(self.rows)
+        values = [[columns.value(row, name) for name in names] for row in self.rows]
+        return pd.DataFrame(values, columns=list(names))
+
+    def __repr__(self) -> str:
+        """Say how many records there are: the rows have all parameters."""
+        return f"Listing({len(self.rows)} of {self.total} records)"
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            names = self.columns or ("when", "model", "status", "given", "output", "id")
+            rows = [[columns.value(row, name) for name in names] for row in self.rows]
+            told = map(markup.paragraph, (*self.unreadable, *self.interrupted, self.hint))
+            return markup.table(names, rows) + "".join(told)
+
+        return markup.cell(content)
 
     @property
     def differs(self) -> bool:

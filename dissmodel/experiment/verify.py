@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from dissmodel import markup
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, InvalidInput, StorageError
 from dissmodel.experiment.at_hand import at_hand
@@ -67,6 +68,14 @@ class Verification:
     def ok(self) -> bool:
         """Whether nothing differs and nothing is missing; a part that could not be checked is no failure."""
         return all(check.verdict in {"ok", "not checked"} for check in self.checks)
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            rows = [(str(one.record), one.name, one.verdict, one.note or one.found) for one in self.checks]
+            said = "Nothing differs or is missing." if self.ok else "Something differs or is missing."
+            return markup.paragraph(said) + markup.table(("record", "what", "verdict", "found"), rows)
+
+        return markup.cell(content)
 
 
 def verify(records: tuple[Path | str, ...], allowed_signers: Path | None = None) -> Verification:

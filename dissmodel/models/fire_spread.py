@@ -29,7 +29,7 @@ class FireSpread(CellModel):
     name = "fire_spread"
     fire = Classes(
         {1: "no fuel", 2: "unburned", 3: "burning", 4: "burned"},
-        colours={1: "#c8c4b7", 2: "#5a9e4b", 3: "#f03b20", 4: "#2b2b2b"},
+        colours={1: "#c8c4b7", 2: "#4a8e3c", 3: "#f03b20", 4: "#2b2b2b"},
     )
     vegetation = Classes({0: "none", 1: "agricultural", 2: "thickets", 3: "pine"}, changes=False)
     density = Classes({0: "none", 1: "sparse", 2: "normal", 3: "dense"}, changes=False)

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dissmodel.geo.legend import Legend
+from dissmodel.visualization.shrink import LOWEST_CODE, WholeNumbers, whole_numbers
 from dissmodel.visualization.table import Table
 
 _MOST_ROWS = 25
 _MINUS = "−"
 # From how many m² on, the unit, and how many m² it has.
 _UNITS = ((1e9, "km²", 1e6), (1e4, "ha", 1e4), (0.0, "m²", 1.0))
-LOWEST_CODE, CODES = -(2**15), 2**15 + 2**16
-"""The least whole number that is counted, and how many are, one by one."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,16 @@ class CellCounts:
         """Return how many cells have none of these codes."""
         return self.number - sum(self.cells.get(code, 0) for code in codes)
 
-    def add(self, values: npt.NDArray[Any], area: npt.NDArray[np.float64] | float | None) -> None:
-        """Add finite values, shape (n,), and the area of each or of all, m²; one None makes areas unknown."""
+    def add(
+        self,
+        values: npt.NDArray[Any],
+        area: npt.NDArray[np.float64] | float | None,
+        whole: WholeNumbers | None = None,
+    ) -> None:
+        """Add finite values, shape (n,), and the area of each or of all, m²; one None makes areas unknown.
+
+        `whole` is what `whole_numbers` says of them, where that is known.
+        """
         if area is None:
             self.areas = None
         if not values.size:
@@ -163,30 +170,15 @@ class CellCounts:
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
         self.total += float(values.sum(dtype=np.float64))
-        codes, whole = whole_numbers(values)
-        codes = codes if whole.all() else codes[whole]
+        codes, is_code = whole_numbers(values) if whole is None else whole
+        codes = codes if is_code.all() else codes[is_code]
         counts = np.bincount(codes)
         for code in np.flatnonzero(counts).tolist():
             self.cells[code + LOWEST_CODE] = self.cells.get(code + LOWEST_CODE, 0) + int(counts[code])
         if self.areas is None or area is None:
             return
-        weights = counts * area if isinstance(area, float) else np.bincount(codes, weights=area[whole])
+        weights = counts * area if isinstance(area, float) else np.bincount(codes, weights=area[is_code])
         sums = defaultdict(float, self.areas)
         for code in np.flatnonzero(counts).tolist():
             sums[code + LOWEST_CODE] += float(weights[code])
         self.areas = dict(sums)
-
-
-def whole_numbers(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return the place of each value among the whole numbers that are counted, and whether it has one.
-
-    >>> whole_numbers(np.array([-32768.0, 0.5, 3.0]))
-    (array([    0, 32768, 32771]), array([ True, False,  True]))
-    """
-    whole = (values >= LOWEST_CODE) & (values < LOWEST_CODE + CODES)
-    if not whole.all():
-        values = np.where(whole, values, 0)
-    places = values.astype(np.intp)
-    if values.dtype.kind == "f":
-        whole &= values == places
-    return places - LOWEST_CODE, whole

@@ -17,13 +17,18 @@ from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.source import Source, open_source
 from dissmodel.geo.legend import Legend
+from dissmodel.io.formats import is_series
+from dissmodel.preview.steps import step_files
 from dissmodel.progress import Reporter, current
 from dissmodel.record import MAIN, ExperimentRecord, store
-from dissmodel.record.picture import SUFFIX, is_ours, picture_path
+from dissmodel.record.picture import SUFFIX, form_of, is_ours, picture_path
 from dissmodel.record.redact import redact
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.reproducing.recorded_model import find_model
 from dissmodel.warn import keeping_warnings
+
+KEPT = "-p every=N or -p snapshots=[N,…], which keep states"
+"""What keeps the states that an animation shows."""
 
 if TYPE_CHECKING:
     from dissmodel.preview.amounts import Amounts
@@ -31,25 +36,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewRequest:
-    """What to draw."""
+    """What to draw.
 
-    record: Path  # with its result beside it; or a bundle, beside which the picture goes
-    overwrite: bool = False  # replace also a picture that was not drawn here
+    `record` has its result beside it, or is a bundle. `to` is a .png, .svg or .pdf, by default
+    ``<stem>.preview.png`` beside the record or the bundle; with `animated` a .gif. `overwrite` also replaces
+    a picture that was not drawn here.
+    """
+
+    record: Path
+    to: Path | None = None
+    animated: bool = False
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
 class Preview:
     """A picture that was drawn."""
 
-    path: Path  # of the PNG
+    path: Path
     band: str  # or column that it shows
     before: bool  # whether it shows the input too
     amounts: tuple[Amounts, ...]  # of each class; empty for measures
     warnings: tuple[str, ...]
+    steps: tuple[int, ...] = ()  # of an animation: the states that were kept
+
+
+def check_place(to: Path, *, animated: bool, overwrite: bool) -> None:
+    """Refuse a place for a picture, before anything is read or run.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is of no such picture, its folder does not exist, or a file that was not drawn here is
+        there.
+    """
+    option = "--animate" if animated else "--preview"
+    if animated and to.suffix.lower() != ".gif":
+        raise UsageError(
+            f"{to}: an animation is a .gif.",
+            f"{option} {shell_word(str(to.with_suffix('.gif')))}",
+            code="output_suffix",
+        )
+    if not animated:
+        form_of(to)
+    if not to.absolute().parent.is_dir():
+        raise UsageError(f"{to}: its folder does not exist.", "Make it, or name another.", code="no_folder")
+    if os.path.lexists(to) and not (to.is_file() and (overwrite or is_ours(to))):
+        raise UsageError(
+            f"{to} exists and is not a picture that was drawn here.",
+            "Move it away" + (" or replace it: --overwrite" if to.is_file() else "."),
+            code="output_exists",
+        )
 
 
 def preview(request: PreviewRequest) -> Preview:
-    """Draw the result of a record as ``<stem>.preview.png`` beside it, that of a bundle beside the bundle.
+    """Draw the result of a record, or of a bundle.
 
     Where the input is not at hand any more, another file now, or on a server that only the record names, the
     result alone is drawn, with a warning.
@@ -57,7 +98,7 @@ def preview(request: PreviewRequest) -> Preview:
     Raises
     ------
     InvalidInput
-        If the record is of no completed run, or its result is not a map.
+        If the record is of no completed run, its result is not a map, or for an animation it has no states.
     Differs
         If the result is not the recorded file.
     UsageError
@@ -77,20 +118,37 @@ def _preview(request: PreviewRequest, agree: Callable[[str], None]) -> Preview:
         with keeping_warnings(told):
             result = result_file(opened)
             is_bundled = path != request.record
-            place = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
-            _check_place(place, request, record)
+            beside = request.record.with_suffix(SUFFIX) if is_bundled else picture_path(path, result.stem)
+            place = request.to or beside
+            check_place(place, animated=request.animated, overwrite=request.overwrite)
+            _refuse_result(place, opened)
+            if request.animated and not is_series(result) and not step_files(opened.files):
+                raise InvalidInput(
+                    f"{path}: this run kept no states between its first and its last step.",
+                    f"Run it again with {KEPT}.",
+                    code="no_steps",
+                )
             # These load what reads the data, and matplotlib.
+            from dissmodel.preview.animated import animated  # noqa: PLC0415
             from dissmodel.preview.maps import read_maps  # noqa: PLC0415
             from dissmodel.preview.sheet import sheet_of  # noqa: PLC0415
-            from dissmodel.visualization.preview import draw, most_pixels  # noqa: PLC0415
+            from dissmodel.visualization import animation  # noqa: PLC0415
+            from dissmodel.visualization import preview as sheets  # noqa: PLC0415
 
+            most = animation.most_pixels if request.animated else sheets.most_pixels
             with contextlib.ExitStack() as stack:
                 source = _source(opened, stack, agree)
-                maps = read_maps(record, result, source, legends_of(path, record), most_pixels)
-            store.write_atomically(place, draw(sheet_of(record, maps)))
+                maps = read_maps(record, result, source, legends_of(path, record), most)
+            steps: tuple[int, ...] = ()
+            if request.animated:
+                picture, steps = animated(opened, result, maps)
+            else:
+                picture = sheets.draw(sheet_of(record, maps), form_of(place))
+            store.write_atomically(place, picture)
         if is_bundled:
             told = [opened.shown(one) for one in told]
-    return Preview(place, maps.band, maps.before is not None, maps.amounts, tuple(dict.fromkeys(told)))
+    warned = tuple(dict.fromkeys(told))
+    return Preview(place, maps.band, maps.before is not None, maps.amounts, warned, steps)
 
 
 def preview_of_run(request: PreviewRequest, reporter: Reporter) -> Preview | None:
@@ -140,22 +198,15 @@ def result_file(opened: Source) -> Path:
     return file
 
 
-def _check_place(place: Path, request: PreviewRequest, record: ExperimentRecord) -> None:
-    """Refuse to replace what is not a picture of ours, and in any case a file of the result."""
-    names = {artifact.path for artifact in record.files.values()}
-    if place.name in names:
+def _refuse_result(place: Path, opened: Source) -> None:
+    """Refuse to replace the record or a file of the result."""
+    ours = [opened.path, *(file.path for file in opened.files.values() if file.path is not None)]
+    if place.resolve() in {one.resolve() for one in ours}:
         raise UsageError(
-            f"{place}: the result itself has a file of this name.", "Rename it in the model.", code="taken"
+            f"{place}: the result itself has a file of this name.",
+            "Name another file for the picture, or rename it in the model.",
+            code="taken",
         )
-    if not os.path.lexists(place):
-        return
-    if place.is_file() and (request.overwrite or is_ours(place)):
-        return
-    raise UsageError(
-        f"{place} exists and is not a picture that was drawn here.",
-        "Move it away" + (" or replace it: --overwrite" if place.is_file() else "."),
-        code="output_exists",
-    )
 
 
 def _source(opened: Source, stack: contextlib.ExitStack, agree: Callable[[str], None]) -> Path | None:

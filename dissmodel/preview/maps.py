@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,16 @@ from dissmodel.errors import DissmodelError, DissmodelWarning, InvalidInput
 from dissmodel.experiment.source import Source
 from dissmodel.geo.legend import Legend
 from dissmodel.io.bands import band_named
+from dissmodel.io.formats import is_series
 from dissmodel.preview.amounts import Amounts, CellCounts, amounts
 from dissmodel.preview.canvas import Canvas, Floats, Shape, common_canvas
 from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, gather, open_map
+from dissmodel.preview.steps import step_files
 from dissmodel.record import ExperimentRecord
 from dissmodel.visualization.colours import (
     MOST_CLASSES,
     Ramp,
+    change_colours,
     change_picture,
     class_picture,
     qualitative,
@@ -50,16 +53,19 @@ class Maps:
     change: Paletted | None
     ramp: Ramp | None
     change_ramp: Ramp | None
+    is_beyond: tuple[tuple[bool, bool], tuple[bool, bool]] = ((False, False), (False, False))  # of the ramps
     changes: tuple[tuple[str, str], ...]  # what changed cells became, and its colour
     counts: tuple[CellCounts | None, CellCounts]  # before, after
     amounts: tuple[Amounts, ...]
 
-    def painted(self, values: Floats) -> Paletted:
-        """Return a picture of another state in the same colours."""
+    def painted(self, state: Drawable, name: str) -> Paletted:
+        """Return a picture of a band or column of another state in the same colours."""
+        codes = None if self.legend is None else [one.code for one in self.legend]
+        layer = gather(self.canvas, (state, name), codes=codes).after
         if self.legend is not None:
-            return class_picture(values, self.legend)
+            return class_picture(layer.values(as_classes=True), self.legend)
         assert self.ramp is not None
-        return ramp_picture(values, self.ramp)
+        return ramp_picture(layer.values(as_classes=False), self.ramp)
 
 
 def read_maps(
@@ -120,7 +126,7 @@ def read_maps(
     states = [one.values(as_classes=legend is not None) for one in (new, old) if one is not None]
     if legend is not None:
         became = None if change is None else change.became()
-        colours = [one.colour for one in legend]
+        colours = change_colours(legend)
         kinds = () if became is None else np.unique(became[~np.isnan(became)]).tolist()
         return maps(
             before=None if old is None else class_picture(states[1], legend),
@@ -142,18 +148,23 @@ def read_maps(
         change=None if change_ramp is None or difference is None else ramp_picture(difference, change_ramp),
         ramp=ramp,
         change_ramp=change_ramp,
+        is_beyond=(_beyond(states, ramp), _beyond([difference], change_ramp)),
         changes=(),
         amounts=(),
     )
 
 
-def read_steps(opened: Source, maps: Maps) -> Iterator[tuple[int, Paletted]]:
+def read_steps(opened: Source, result: Path, maps: Maps) -> Iterator[tuple[int, Paletted]]:
     """Yield the states that were kept, by step, in the colours of the maps; warn of what can't be drawn."""
-    found = {}
-    for name, file in opened.files.items():
-        if match := re.fullmatch(r"step_(\d{1,9})", name):
-            found[int(match[1])] = file
-    for step, file in sorted(found.items()):
+    if is_series(result):
+        with open_map(result, whole=True) as series:
+            names = {
+                int(name.removeprefix(f"{maps.band} step ")): name for name in _steps_in(series, maps.band)
+            }
+            for step, name in sorted(names.items()):
+                yield step, maps.painted(series, name)
+        return
+    for step, file in sorted(step_files(opened.files).items()):
         path = file.intact()
         if path is None:
             warnings.warn(
@@ -163,15 +174,25 @@ def read_steps(opened: Source, maps: Maps) -> Iterator[tuple[int, Paletted]]:
             )
             continue
         with open_map(path) as state:
-            codes = None if maps.legend is None else [one.code for one in maps.legend]
-            layer, _, _ = gather(maps.canvas, (state, maps.band), codes=codes)
-        yield step, maps.painted(layer.values(as_classes=maps.legend is not None))
+            yield step, maps.painted(state, maps.band)
+
+
+def _steps_in(series: Drawable, band: str) -> list[str]:
+    return [name for name in series.names if re.fullmatch(rf"{re.escape(band)} step -?\d{{1,9}}", name)]
 
 
 def _ramp(states: list[Floats]) -> Ramp:
     known = np.concatenate([state[np.isfinite(state)] for state in states])
     low, high = np.percentile(known, _MOST).tolist() if known.size else (0.0, 1.0)
     return low, high, "viridis"
+
+
+def _beyond(pictures: Sequence[Floats | None], ramp: Ramp | None) -> tuple[bool, bool]:
+    """Return whether pictures have values below and above a ramp."""
+    shown = [one for one in pictures if one is not None]
+    if ramp is None:
+        return False, False
+    return any((one < ramp[0]).any() for one in shown), any((one > ramp[1]).any() for one in shown)
 
 
 def _change_ramp(difference: Floats) -> Ramp:

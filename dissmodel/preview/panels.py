@@ -97,7 +97,7 @@ def result_maps(opened: Source, source: Path | None, *, width: int = 640, steps:
     if steps:
         panels += [
             MapPanel("step", f"step {step}", picture.png(), step)
-            for step, picture in read_steps(opened, maps)
+            for step, picture in read_steps(opened, result, maps)
         ]
     return ResultMaps(
         band=maps.band,

@@ -10,11 +10,13 @@ from pyproj import CRS, Transformer
 from rasterio import Affine
 
 from dissmodel.preview.canvas import Canvas, Floats, Shape, differ
-from dissmodel.preview.tally import Places
+from dissmodel.visualization.shrink import Places
 
 
 class Placing(Protocol):
-    """Where the cells of a raster are on a canvas."""
+    """Where the cells of a raster are on a canvas; `has_points`: pixels may have the centre of no cell."""
+
+    has_points: bool
 
     def places(self, rows: slice, cols: slice) -> Places | None:
         """Return the pixel of each of these cells, -1 off the canvas; None if only points are drawn."""
@@ -42,7 +44,7 @@ class Straight:
         self._col_under = _inside((x - c) / a, shape[1])
         high, wide = (north - south) / rows, (east - west) / cols
         # A pixel that is not smaller than a cell has the centre of some cell.
-        self._has_points = abs(e) > high * (1 + 1e-9) or abs(a) > wide * (1 + 1e-9)
+        self.has_points = abs(e) > high * (1 + 1e-9) or abs(a) > wide * (1 + 1e-9)
 
     def places(self, rows: slice, cols: slice) -> Places:
         """See `Placing.places`."""
@@ -54,11 +56,10 @@ class Straight:
 
     def fill(self, points: Floats, rows: slice, cols: slice, values: Floats) -> None:
         """See `Placing.fill`."""
-        if self._has_points:
-            down = np.flatnonzero((self._row_under >= rows.start) & (self._row_under < rows.stop))
-            right = np.flatnonzero((self._col_under >= cols.start) & (self._col_under < cols.stop))
-            cells = np.ix_(self._row_under[down] - rows.start, self._col_under[right] - cols.start)
-            points[np.ix_(down, right)] = values[cells]
+        down = np.flatnonzero((self._row_under >= rows.start) & (self._row_under < rows.stop))
+        right = np.flatnonzero((self._col_under >= cols.start) & (self._col_under < cols.stop))
+        cells = np.ix_(self._row_under[down] - rows.start, self._col_under[right] - cols.start)
+        points[np.ix_(down, right)] = values[cells]
 
     def open_places(self, row: int) -> tuple[int, int]:
         """See `Placing.open_places`."""
@@ -68,6 +69,8 @@ class Straight:
 
 class Turned:
     """Of a raster that is rotated, or in another CRS; of the latter only the cells under points are drawn."""
+
+    has_points = True
 
     def __init__(self, canvas: Canvas, transform: Affine, shape: Shape, crs: CRS | None) -> None:
         self._canvas, self._transform = canvas, transform

@@ -25,9 +25,10 @@ from dissmodel.io.content_raster import BLOCK, windows
 from dissmodel.io.geotiff import naming_damage, opened
 from dissmodel.io.locate import kind_of, locate
 from dissmodel.preview.canvas import Bounds, Canvas, Floats, Shape, differ, metres_per_unit
-from dissmodel.preview.placing import cells_at, parts, placing
+from dissmodel.preview.placing import Placing, cells_at, parts, placing
 from dissmodel.preview.shapes import Shapes
-from dissmodel.preview.tally import Change, Layer, Places
+from dissmodel.preview.tally import Change, Layer
+from dissmodel.visualization.shrink import Places, whole_numbers
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -96,25 +97,12 @@ class DrawableRaster:
             rows, cols = (slice(*bounds) for bounds in window.toranges())
             for part in parts(window.height, window.width, _AT_ONCE):
                 some = slice(rows.start + part.start, rows.start + part.stop)
-                at = on.places(some, cols)
                 area = areas if areas is None or isinstance(areas, float) else areas[some, np.newaxis]
+                piece = _Piece(on, some, cols, on.places(some, cols), area)
                 new = (now[0][part], now[1][part])
-                _add(state, new, at, area)
-                on.fill(state.points, some, cols, _with_gaps(*new))
-                if earlier is None or was is None:
-                    continue
-                old = (was[0][part], was[1][part])
-                if earlier.state is not None:
-                    _add(earlier.state, old, at, area)
-                    on.fill(earlier.state.points, some, cols, _with_gaps(*old))
-                both = old[1] & new[1]
-                if at is not None:
-                    both &= at >= 0
-                    earlier.change.add(at[both], old[0][both], new[0][both])
-                old_values, new_values = (_with_gaps(values, both) for values, _ in (old, new))
-                became = np.where(old_values != new_values, new_values, np.nan)
-                on.fill(earlier.change.points[0], some, cols, became)
-                on.fill(earlier.change.points[1], some, cols, new_values - old_values)
+                piece.add(state, new)
+                if earlier is not None and was is not None:
+                    earlier.compare(piece, (was[0][part], was[1][part]), new)
             ends = on.open_places(rows.stop)
             if cols.stop == self.shape[1]:
                 state.settle(*ends)
@@ -247,6 +235,20 @@ class Earlier:
     change: Change
     state: Layer | None
 
+    def compare(self, piece: _Piece, old: Cells, new: Cells) -> None:
+        """Add what changed in a piece of a later state, and the cells if they were read together."""
+        if self.state is not None:
+            piece.add(self.state, old)
+        both = old[1] & new[1]
+        if piece.places is not None:
+            here = both & (piece.places >= 0)
+            self.change.add(piece.places[here], old[0][here], new[0][here])
+        if piece.on.has_points:
+            gone, come = (_with_gaps(values, both) for values, _ in (old, new))
+            became = np.where(gone != come, come, np.nan)
+            for points, values in zip(self.change.points, (became, come - gone), strict=True):
+                piece.on.fill(points, piece.rows, piece.cols, values)
+
     def on_cells_of(self, raster: DrawableRaster, window: Any) -> Cells:
         """Return the values in the middle of a raster's cells, and where there are any."""
         return self.source.values_on(self.name, raster, window)
@@ -299,13 +301,15 @@ def gather(
 
 
 @contextmanager
-def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None) -> Iterator[Drawable]:
-    """Open a dataset for the time of the block.
+def open_map(
+    uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None = None, *, whole: bool = False
+) -> Iterator[Drawable]:
+    """Open a dataset for the time of the block; of a series the last state, with `whole` all of them.
 
     Raises DissmodelError as `dissmodel.io.locate.locate` and what reads the format.
     """
     if kind_of(uri, fmt, layer) == "raster":
-        with locate(uri, fmt, layer) as found, opened(found.path, found.shown) as dataset:
+        with locate(uri, fmt, layer) as found, opened(found.path, found.shown, whole=whole) as dataset:
             if getattr(dataset, "is_grid", True):
                 yield DrawableRaster(Raster(dataset, found.shown), found.shown)
             else:  # the last state of a series of cells that are no pixels
@@ -316,14 +320,35 @@ def open_map(uri: str | os.PathLike[str], fmt: str = "auto", layer: str | None =
         yield DrawableLayer(load_gdf(uri, layer=layer)[0])
 
 
-def _add(state: Layer, cells: Cells, at: Places | None, area: Floats | float | None) -> None:
-    """Add cells to a layer, given their pixels and areas; to the counts alone without pixels."""
-    values, there = cells
-    areas = area if area is None or isinstance(area, float) else np.broadcast_to(area, values.shape)[there]
-    state.counts.add(values[there], areas)
-    if at is not None:
-        there = there & (at >= 0)
-        state.add(at[there], values[there])
+class _Piece(NamedTuple):
+    """A rectangle of cells: where it is, the pixel of each cell, and the area of each, m²."""
+
+    on: Placing
+    rows: slice
+    cols: slice
+    places: Places | None
+    area: Floats | float | None
+
+    def add(self, state: Layer, cells: Cells) -> None:
+        """Add the cells to a layer; to its counts alone where they have no pixels."""
+        values, there = cells
+        area = self.area
+        areas = (
+            area if area is None or isinstance(area, float) else np.broadcast_to(area, values.shape)[there]
+        )
+        known = values[there]
+        whole = whole_numbers(known)
+        state.counts.add(known, areas, whole)
+        if self.on.has_points:
+            self.on.fill(state.points, self.rows, self.cols, _with_gaps(*cells))
+        if self.places is None:
+            return
+        places = self.places[there]
+        on = places >= 0
+        if on.all():
+            state.add(places, known, None, whole)
+        else:
+            state.add(places[on], known[on])
 
 
 def _with_gaps(values: npt.NDArray[Any], there: npt.NDArray[np.bool_]) -> Floats:

@@ -16,7 +16,7 @@ from rasterio.features import rasterize
 
 from dissmodel.cells.places import PolygonPlaces
 from dissmodel.preview.canvas import Canvas, Floats, Shape, differ, metres_per_unit
-from dissmodel.preview.tally import Places
+from dissmodel.visualization.shrink import Places
 
 if TYPE_CHECKING:
     from geopandas import GeoSeries

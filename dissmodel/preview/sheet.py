@@ -19,7 +19,9 @@ def sheet_of(record: ExperimentRecord, maps: Maps) -> Sheet:
     """Return what is to be drawn of a result."""
     _, last = maps.steps
     steps = f", steps {maps.steps[0]} to {last}" if last else ""
-    ramps = ((maps.ramp, maps.band),) * 2 + ((maps.change_ramp, f"change of {maps.band}"),)
+    states, change = maps.is_beyond
+    ramps = ((maps.ramp, maps.band, states),) * 2 + ((maps.change_ramp, f"change of {maps.band}", change),)
+    own = {(one.name, one.colour) for one in maps.legend or ()}
     images = (maps.before, maps.after, maps.change)
     return Sheet(
         title=f"{record.model_name or 'a model'}: {maps.band}{steps}",
@@ -29,6 +31,7 @@ def sheet_of(record: ExperimentRecord, maps: Maps) -> Sheet:
             for image, title, ramp in zip(images, maps.titles, ramps, strict=True)
             if image is not None
         ),
+        key=tuple((label, colour) for label, colour in maps.changes if (label, colour) not in own),
         table=(
             measure_table(*maps.counts) if maps.legend is None else class_table(maps.legend, maps.amounts)
         ),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal, cast, get_args
 
+from dissmodel.errors import UsageError, shell_word
 from dissmodel.record import store
 
 SUFFIX = ".preview.png"
+Form = Literal["png", "svg", "pdf"]
 MARK = "dissmodel"
 """The keyword of the PNG's text chunk that only pictures of ours have."""
 
@@ -27,6 +30,24 @@ def picture_path(record_path: Path, stem: str = "") -> Path:
     if record_path.name.endswith(store.SUFFIX):
         stem = record_path.name.removesuffix(store.SUFFIX)
     return record_path.with_name(stem + SUFFIX)
+
+
+def form_of(path: Path) -> Form:
+    """Return the format of a picture by its suffix: png, svg or pdf.
+
+    Raises
+    ------
+    UsageError
+        If it is another.
+    """
+    form = next((one for one in get_args(Form) if path.suffix.lower() == f".{one}"), None)
+    if form is None:
+        raise UsageError(
+            f"{path}: a preview is drawn as .png, .svg or .pdf.",
+            f"--preview {shell_word(str(path.with_suffix('.svg')))}",
+            code="output_suffix",
+        )
+    return cast("Form", form)
 
 
 def is_ours(path: Path) -> bool:

@@ -150,15 +150,22 @@ def summarise(path: Path) -> FoundRecord:
 
 
 def summary_of(document: Mapping[str, Any], shown: str) -> Summary:
-    """Return what a record's document says.
+    """Return what a record's document says; its metrics and what was measured after the last step are one.
 
     Raises InvalidInput if a field has a value that the schema doesn't allow; `shown` is what the error calls
     the record.
     """
     try:
-        return Summary.model_validate(document)
+        return Summary.model_validate({**document, "metrics": _measured(document)})
     except ValidationError as error:
         raise store.misfit(shown, error) from error
+
+
+def _measured(document: Mapping[str, Any]) -> dict[str, Any]:
+    steps, metrics = (document.get(name) for name in ("step_metrics", "metrics"))
+    rows = steps.items() if isinstance(steps, dict) else ()
+    last = {name: row[-1] for name, row in rows if isinstance(row, list) and row and name != "step"}
+    return last | (metrics if isinstance(metrics, dict) else {})
 
 
 def same_value(recorded: Any, given: Any) -> bool:

@@ -47,7 +47,8 @@ def maps_content(
         try:
             maps = result_maps(source, before, width=_WIDTH)
         except DissmodelError as error:
-            page.told.append(f"There are no maps: {error.message}")
+            if error.code != "no_map":  # some results are none, and none is missing
+                page.told.append(f"There are no maps: {error.message}")
             return {}
         kept = [one for one in maps.panels if one.kind == "step"]
         shown = _fitting(kept)

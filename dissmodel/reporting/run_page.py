@@ -38,6 +38,8 @@ from dissmodel.reproducing.recorded_model import find_model
 
 _MOST_STEPS = 200
 _MOST_LINES = 100  # of a log or a traceback
+_MOST_BYTES = 1_200_000  # of pictures
+_PNG = b"\x89PNG\r\n\x1a\n"
 _WRONG = ("differs", "missing")
 _AS_RECORDED = {"ok": "as recorded"}
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -73,6 +75,7 @@ def run_page(source: Source, agree: Agree | None) -> tuple[bytes, list[str]]:
         "at_a_glance": _at_a_glance(record),
         "error": _error(record),
         "maps": maps,
+        "pictures": list(_pictures(source, page)),
         "measures": _measures(record, page, executor, maps.get("colours", {})),
         "metrics": _metrics(record, executor),
         "parameters": _parameters(record, executor),
@@ -223,6 +226,20 @@ def _measures(
             texts=1,
         ),
     }
+
+
+def _pictures(source: Source, page: Page) -> Iterator[tuple[str, bytes]]:
+    """Yield the PNGs that are files of the result and are as recorded, by their names."""
+    left = _MOST_BYTES
+    for name, one in source.files.items():
+        path = one.intact() if one.artifact.path.lower().endswith(".png") else None
+        if path is None or not path.read_bytes().startswith(_PNG):
+            continue
+        left -= path.stat().st_size
+        if left < 0:
+            page.told.append(f"The picture {name} is not shown: the pictures have too many bytes.")
+        else:
+            yield name, path.read_bytes()
 
 
 def _metrics(record: ExperimentRecord, executor: type[ModelExecutor] | None) -> Table | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+from dissmodel import markup
 from dissmodel.comparison import Comparison, Tolerance, Verdict
 from dissmodel.comparison.verdict import SAME
 from dissmodel.consent import Consent
@@ -130,6 +131,19 @@ class Reproduced(Result):
     def same(self) -> bool:
         """Whether it is the same result."""
         return self.verdict in SAME
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            said = f"{self.recorded.model_name} of {self.recorded_path}, run again: {self.verdict}"
+            files = [(name, one.verdict) for name, one in self.artifacts.items()]
+            changed = [(one.what, one.recorded, one.now) for one in self.changed]
+            return (
+                markup.paragraph(said)
+                + markup.table(("file", "verdict"), files)
+                + markup.folded("What differs around it", markup.table(("what", "then", "now"), changed))
+            )
+
+        return markup.cell(content)
 
     @property
     def other_code(self) -> tuple[Difference, ...]:

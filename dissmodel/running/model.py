@@ -202,7 +202,7 @@ def _opened(request: ModelRequest) -> Iterator[OpenedModel]:
         name = wanted = str(spec.executor)
         is_shared = True
     elif spec is not None:
-        name = _one_name(request.model, spec)
+        name = one_name(request.model, spec)
     if name is None:
         raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     entry = index.find(name) if spec is None and not _is_file(name) else None
@@ -268,7 +268,14 @@ def _is_file(name: str) -> bool:
     return name.endswith(".py") or ".py:" in name
 
 
-def _one_name(name: str | None, spec: Spec) -> str:
+def one_name(name: str | None, spec: Spec) -> str:
+    """Return the model that is run where a name, or none, is given with a TOML.
+
+    Raises
+    ------
+    UsageError
+        If the TOML is for another model, or neither names one.
+    """
     if name is None or name == spec.model.get("name"):
         if spec.executor is None:
             raise UsageError(

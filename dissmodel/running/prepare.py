@@ -43,7 +43,8 @@ class RunRequest(DataRequest):
     folders where the record of the run that made the input may be; the input's own folder is looked into
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
     input, where the caller has fetched it and keeps it. `until` is a condition that ends the run early, as
-    `dissmodel.executor.until.Until` reads it. `not_kept`: the caller removes the result once its record
+    `dissmodel.executor.until.Until` reads it. `keeps_states`: a run that keeps no
+    states is refused, for they are to be drawn. `not_kept`: the caller removes the result once its record
     describes it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a
     file, and a word may stand for the input.
@@ -59,6 +60,7 @@ class RunRequest(DataRequest):
     at_hand: AtHand | None = None
     until: str = ""
     not_kept: bool = False
+    keeps_states: bool = False
     as_public: bool = False
 
     def __post_init__(self) -> None:
@@ -172,13 +174,13 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     for message in _unused(request, source) if repeats is None else ():
         reporter.warn(message)
     record = request.record(host.info.name, spec, resolved)
+    _check_states(request, record)
     record.thread_limit = request.threads
     if repeats is not None:
         repeats.note(record)
-    record.experiment_id = request.experiment_id
     _note_code(model, record, reporter)
     record.seed, record.until, record.not_kept = request.seed, request.until, request.not_kept
-    record.command = redact_argv(request.command)
+    record.experiment_id, record.command = request.experiment_id, redact_argv(request.command)
     record.source.uri = str(source)
     beside = () if here.is_word else sidecars(source)
     files = () if here.is_word else (source, *companions(source), *beside)
@@ -251,6 +253,25 @@ def _note_code(model: OpenedModel, record: ExperimentRecord, reporter: Reporter)
     for message in heard.warnings:
         reporter.warn(message)
         record.add_log(f"warning: {message}")
+
+
+def _check_states(request: RunRequest, record: ExperimentRecord) -> None:
+    """Refuse a run whose states are to be drawn and that keeps none."""
+    parameters, is_series = record.parameters, (request.output or "").lower().endswith(".nc")
+    if not request.keeps_states or is_series or parameters.get("every") or parameters.get("snapshots"):
+        return
+    if {"every", "snapshots"} & parameters.keys():
+        raise UsageError(
+            "--animate draws the states that a run keeps, and this run keeps none.",
+            "Keep some: -p every=10 or -p snapshots=[10,20]",
+            code="no_steps",
+        )
+    raise UsageError(
+        "--animate draws the states that a run keeps; "
+        f"{record.model_name} has no parameter every or snapshots.",
+        "Leave --animate out; --preview draws the state before, after and the change.",
+        code="no_steps",
+    )
 
 
 def _check_asked(request: RunRequest, info: ModelInfo) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dissmodel import known_models
+from dissmodel import known_models, markup
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import InProcess, ModelInfo, Reach
@@ -31,6 +31,10 @@ class ModelList:
     models: tuple[ModelRow, ...]
     problems: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        rows = [(row.name, row.substrate, row.source, row.summary) for row in self.models]
+        return markup.cell(lambda: markup.table(("model", "substrate", "source", "what it is"), rows))
+
 
 @dataclass(frozen=True)
 class ModelView:
@@ -42,6 +46,22 @@ class ModelView:
     warnings: tuple[str, ...]
     input_fields: Mapping[str, str]
     reach: Reach | None = None  # of a step, where the model can be asked
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            head = ("parameter", "type", "unit", "bounds", "value", "from", "what it is")
+            rows = [
+                (one.name, one.type, one.unit, one.bounds, one.value, one.origin, one.description)
+                for one in self.parameters
+            ]
+            fields = markup.table(("band or column", "values"), self.input_fields.items())
+            return (
+                markup.paragraph(f"{self.row.name}: {self.row.summary}")
+                + (fields if self.input_fields else "")
+                + markup.table(head, rows)
+            )
+
+        return markup.cell(content)
 
 
 def list_models() -> ModelList:

@@ -29,6 +29,8 @@ from dissmodel.running.several import check_names, joined
 from dissmodel.running.target import goes_elsewhere, named_there, target_of
 from dissmodel.storage.uri import shown
 
+_MOST_PAIRS = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValidateRequest(DataRequest):
@@ -84,6 +86,7 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
             if all(finding.severity != "error" for finding in told):
                 checks = len(contract) - len(told)
                 yield Finding("ok", found.subject, f"keeps the executor contract ({checks} checks)")
+                yield from _alike(found.subject, model)
                 found = Collector("parameters")
                 record = _record(request, model, found)
                 yield from found.findings
@@ -117,6 +120,27 @@ def _look(request: ValidateRequest) -> Iterator[Finding]:
             found = Collector(shown(request.output or "the current folder"))
             _look_at_output(request, model, sources, found)
             yield from found.findings
+
+
+def _alike(subject: str, model: OpenedModel) -> Iterator[Finding]:
+    """Yield the pairs of classes of a model whose colours some people do not tell apart."""
+    legends = {name: legend for name, legend in model.host.info.legends.items() if legend}
+    if not legends:
+        return
+    from dissmodel.visualization.sight import LEAST, alike  # noqa: PLC0415  (it loads NumPy)
+
+    for name, legend in legends.items():
+        found = sorted(alike(legend), key=lambda pair: pair.difference)
+        for pair in found[:_MOST_PAIRS]:
+            first, second = (f"{one.name} ({one.colour})" for one in (pair.first, pair.second))
+            message = (
+                f"{name}: {first} and {second} look alike in {pair.sight} sight: "
+                f"ΔE₀₀ {pair.difference:.1f}, less than {LEAST:g}."
+            )
+            yield Finding("warning", subject, message, "Give one a colour that is lighter or darker.")
+        if len(found) > _MOST_PAIRS:
+            more = f"{name}: {len(found) - _MOST_PAIRS} more pairs of classes look alike."
+            yield Finding("warning", subject, more)
 
 
 def _texts(findings: Iterable[Finding], change: Callable[[str], str]) -> Iterator[Finding]:

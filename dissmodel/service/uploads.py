@@ -18,6 +18,8 @@ from dissmodel.experiment.layout import Place
 from dissmodel.record.digest import sha256_file
 from dissmodel.service.jobs import uri_of
 from dissmodel.service.refusals import refused
+from dissmodel.storage.base import Stat
+from dissmodel.storage.local import LocalStorage
 
 _NAME = re.compile(r"\w[\w .()+=,@-]{0,199}")
 _FOLDER = "inputs"
@@ -99,7 +101,7 @@ def known(place: Place, label: str, name: str) -> dict[str, Any]:
     stat = place.storage.stat(place.key(key))
     if stat is None:
         raise refused("object_missing", f"{label}/{name}: there is no such upload.")
-    return _about(place, key, stat.sha256 or place.sha256(key, limit=stat.size), stat.size)
+    return _about(place, key, _sha256(place, key, stat), stat.size)
 
 
 def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:
         stat = place.storage.stat(place.key(key))
         if stat is None or stat.size != size:
             raise
-        if (stat.sha256 or place.sha256(key, limit=size)) != sha256:
+        if _sha256(place, key, stat) != sha256:
             raise
     return _about(place, key, sha256, size)
 
@@ -126,6 +128,12 @@ def _key(label: str | None, name: str) -> str:
         if text is None or not _NAME.fullmatch(text):
             raise _refused(f"{what} is {text[:80]!r}" if text else f"{what} is missing")
     return f"{_FOLDER}/{label}/{name}"
+
+
+def _sha256(place: Place, key: str, stat: Stat) -> str:
+    if isinstance(place.storage, LocalStorage):  # where it is hashed without a copy of it
+        return sha256_file(place.storage.folder.joinpath(*place.key(key).split("/")))
+    return stat.sha256 or place.sha256(key, limit=stat.size)
 
 
 def _about(place: Place, key: str, sha256: str, size: int) -> dict[str, Any]:

@@ -128,15 +128,20 @@ def contents(source: Source, request: BundleRequest, stack: ExitStack, told: lis
     input_names = [group[0].name for group in inputs]
     runs = runs_of(source, told)
     texts = _texts(source, input_names, others, told, runs=bool(runs))
-    members = [*texts, *recorded, *others, *(one for run in runs for one in _of_run(run, input_names))]
+    read = {group[0].sha256: group[0].name for group in inputs}
+    members = [*texts, *recorded, *others, *(one for run in runs for one in _of_run(run, read))]
     return ordered([*members, crate_file(source, ordered(members), request.license, runs)])
 
 
-def _of_run(run: Source, input_names: Sequence[str]) -> Iterator[Member]:
-    """Yield the record of a run of a sweep, and its files as far as they were kept."""
+def _of_run(run: Source, read: Mapping[str, str]) -> Iterator[Member]:
+    """Yield the record of a run of a sweep, and its files as far as they were kept.
+
+    `read` has the name of each input in the bundle, by its sha256.
+    """
     folder = folder_of(run)
     up = "../" * (folder.count("/") + 1)
-    moved = store.dumps(_moved(run.record, run.document, [f"{up}{name}" for name in input_names]))
+    names = [read.get(one.checksum.lower()) or _input_name(one) for one in run.record.inputs]
+    moved = store.dumps(_moved(run.record, run.document, [name and f"{up}{name}" for name in names]))
     yield Member(f"{folder}/{run.path.name}", moved, role="record", label="Record of a run of the sweep")
     for name, one in run.files.items():
         if one.path is not None and one.path.is_file() and not one.artifact.external:
@@ -247,19 +252,21 @@ def _texts(
 
 
 def _moved(
-    record: ExperimentRecord, document: Mapping[str, Any], input_names: Sequence[str]
+    record: ExperimentRecord, document: Mapping[str, Any], input_names: Sequence[str | None]
 ) -> dict[str, Any]:
     """Return the record as it is in the bundle: paths are relative to it."""
     names = {
         name: _external(one.path) if one.external else PurePosixPath(one.path).as_posix()
         for name, one in record.files.items()
     }
-    sources: Sequence[str | None] = input_names or [  # where it is to be put; a URL stays one
-        f"{INPUT}/{one.folder}{name_of(one.uri)}" if one.uri and not is_remote(one.uri) else None
-        for one in record.inputs
-    ]
+    sources = input_names or [_input_name(one) for one in record.inputs]
     output = names.get(MAIN, main_name(record)) if record.output_path is not None else None
     return relocated(document, names, output=output, sources=sources)
+
+
+def _input_name(data: DataSource) -> str | None:
+    """Return where an input that is not in the bundle is to be put; None: a URL stays one."""
+    return f"{INPUT}/{data.folder}{name_of(data.uri)}" if data.uri and not is_remote(data.uri) else None
 
 
 def place_of(given: str, taken: Iterable[Path], *, overwrite: bool, suffix: str = ".zip") -> Path:

@@ -22,14 +22,8 @@ def readme(
     main = record.files.get(MAIN)
     output = main.sha256 if main is not None else record.output_sha256 or ""
     is_sweep = record.sweep is not None
-    made = (
-        "A sweep"
-        if is_sweep
-        else "A result"
-        if record.status == "completed"
-        else "A run that did not complete"
-    )
-    many = "Many runs" if is_sweep else "One run"
+    made = "A result" if record.status == "completed" else "A run that did not complete"
+    made, many = ("A sweep", "Many runs") if is_sweep else (made, "One run")
     lines = [
         f"# {made} of {_plain(record.model_name) or 'a model'}",
         "",
@@ -48,7 +42,7 @@ def readme(
         "",
     ]
     if is_sweep:
-        lines += _check_sweep(has_input=has_input, runs=runs)
+        lines += _check_sweep(record, has_input=has_input, model=model, runs=runs)
     elif record.status == "completed":
         lines += _reproduce(record, has_input=has_input, model=model)
     return "\n".join(lines)
@@ -78,8 +72,15 @@ def _install(record: ExperimentRecord) -> list[str]:
     ]
 
 
-def _check_sweep(*, has_input: bool, runs: bool) -> list[str]:
-    again = "    dissmodel reproduce runs/KEY/result.record.json" + ("" if has_input else " --input FILE")
+def _check_sweep(record: ExperimentRecord, *, has_input: bool, model: str, runs: bool) -> list[str]:
+    again = "    dissmodel reproduce runs/KEY/result.record.json"
+    if record.code is not None and record.code.package is None:
+        again += f" --model {model or 'FILE.py'}"
+    if not has_input:
+        again += " --input FILE"
+    what = (
+        " The second runs one run again and compares the results; KEY is one of the folders." if runs else ""
+    )
     return [
         "## Check it",
         "",
@@ -88,12 +89,7 @@ def _check_sweep(*, has_input: bool, runs: bool) -> list[str]:
         "    dissmodel record verify record.json",
         *([again] if runs else []),
         "",
-        "The first checks that the files are as recorded."
-        + (
-            " The second runs one run again and compares the results; KEY is one of the folders."
-            if runs
-            else ""
-        ),
+        f"The first checks that the files are as recorded.{what}",
         "`runs.csv` has a row for each run: parameters, seed, measures, digests. `sweep.toml` is the plan.",
         "",
     ]

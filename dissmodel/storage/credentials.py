@@ -152,17 +152,21 @@ def _from_alias(name: str | None, environ: Mapping[str, str]) -> _Found | None:
 
 
 def _from_keyring() -> _Found | None:
+    names = ("access_key", "secret_key")
+    return _pair(from_keyring(*names), (*names, ""), f"the keyring's service {KEYRING!r}")
+
+
+def from_keyring(*names: str) -> Mapping[str, str | None]:
+    """Return what the system's keyring has under the service ``dissmodel``; empty without a keyring."""
     try:
         keyring = importlib.import_module("keyring")
         errors = importlib.import_module("keyring.errors")
     except ImportError:
-        return None
-    names = ("access_key", "secret_key")
+        return {}
     try:
-        values = {name: keyring.get_password(KEYRING, name) for name in names}
+        return {name: keyring.get_password(KEYRING, name) for name in names}
     except errors.KeyringError:  # none that works here, or it stays locked
-        return None
-    return _pair(values, (*names, ""), f"the keyring's service {KEYRING!r}")
+        return {}
 
 
 def _pair(

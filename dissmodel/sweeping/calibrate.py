@@ -115,10 +115,10 @@ class _Calibration:
         with disk_errors(f"{self.folder.path}: can't be written"):
             study = Study(path, self.direction, self.request.sampler, loop.plan.seed, self.space)
         study.agree(self._question(record))
-        added = map(self._measured, finished.reconcile(self.folder, self.journal))
+        added = [self._measured(one) for one in finished.reconcile(self.folder, self.journal)]
         rows = self.request.trials * loop.plan.replicates
-        loop.begin(Header(rows, rows, time.time(), len(self.journal)), record, list(added))
         try:
+            loop.begin(Header(rows, rows, time.time(), len(self.journal)), record, added)
             with loop.written_down(record):
                 try:
                     self._run_trials(study)

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 
 from dissmodel.errors import MissingModule, UsageError, extra_hint
+from dissmodel.printable import cut
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.sweeping.calibrate_metrics import Direction
 from dissmodel.sweeping.values import Bounds, Varied
@@ -76,8 +77,9 @@ class Study:
             return
         differs = [name for name in {**was, **asked} if was.get(name) != asked.get(name)]
         if differs:
+            pairs = [[cut(str(one.get(name)), _SHOWN) for one in (was, asked)] for name in differs]
             said = "; ".join(
-                f"{name}: {_brief(was.get(name))}, now {_brief(asked.get(name))}" for name in differs
+                f"{name}: {old}, now {new}" for name, (old, new) in zip(differs, pairs, strict=True)
             )
             raise UsageError(
                 f"The folder has the calibration of another question. {said}.",
@@ -192,8 +194,3 @@ def _quiet(optuna: ModuleType) -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-def _brief(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from dissmodel.errors import UsageError
 from dissmodel.executor.named_files import NamedFile
@@ -20,9 +20,6 @@ from dissmodel.sweeping.values import Bounds, Varied, is_input
 _SHOWN = 20
 _MOST_WRONG = 1000
 _AT_ONCE = 200
-_FEW = 20_000
-
-Item = TypeVar("Item")
 
 Typed: TypeAlias = tuple[Mapping[str, Any], tuple[NamedFile, ...]]
 """All parameters of a run, and the files that they name."""
@@ -30,28 +27,11 @@ Reads: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[NamedFile, ...]]
 """The varied inputs of a run, and the files that its parameters name."""
 
 
-class Repeatable(Generic[Item]):
-    """What is made of each row of a plan: kept if these are few, else made again for each iteration."""
-
-    def __init__(self, plan: Plan, make: Callable[[], Iterator[Item]]) -> None:
-        self.plan, self._make = plan, make
-        self._kept: list[Item] | None = None
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __iter__(self) -> Iterator[Item]:
-        if self._kept is None and len(self.plan) <= _FEW:
-            self._kept = list(self._make())
-        return self._make() if self._kept is None else iter(self._kept)
-
-
 class Checking:
-    """The check of a plan's rows by its model; `rows` are all of them, as `quickly` checks them."""
+    """The check of a plan's rows by its model."""
 
     def __init__(self, plan: Plan, model: OpenedModel) -> None:
         self._plan, self._model = plan, model
-        self.rows = Repeatable(plan, self._rows)
         self._has_seed = any("seed" in layer.values for layer in self._layers({}))
 
     def typed(self, values: Mapping[str, Any]) -> Typed:
@@ -72,7 +52,8 @@ class Checking:
         found = self._model.host.recheck(self._layers({}), rows)
         return [None if one is None else (one, found.files) for one in found.rows]
 
-    def _rows(self) -> Iterator[tuple[Row, Typed | None]]:
+    def rows(self) -> Iterator[tuple[Row, Typed | None]]:
+        """Yield all rows, as `quickly` does."""
         rows, typed = self._plan.rows(), None
         while some := list(islice(rows, _AT_ONCE)):
             first = iter(self.quickly([row.values for row in some if row.replicate == 1]))
@@ -80,8 +61,10 @@ class Checking:
                 typed = next(first) if row.replicate == 1 else typed
                 yield row, typed
 
-    def check(self) -> dict[Reads, Row]:
+    def check(self, note: Callable[[Row, Typed], object]) -> dict[Reads, Row]:
         """Check all rows; return what runs read, each with the first row that reads it.
+
+        `note` is called with each row and its parameters, as long as nothing is wrong.
 
         Raises
         ------
@@ -93,19 +76,23 @@ class Checking:
         found: dict[Reads, Row] = {}
         problems: dict[str, str] = {}
         wrong = 0
-        for number, (row, quickly) in enumerate(self.rows):
-            typed = quickly
-            if typed is None and row.replicate == 1:
-                checked = self._model.host.check(self._layers(row.values))
-                at = f"{design}, line {lines[number // self._plan.replicates]}: " if lines else ""
-                problems |= {f"{at}{one.message}": one.hint for one in checked.problems}
-                wrong += bool(checked.problems)
-                if wrong == _MOST_WRONG:
-                    break
-                if checked.resolved is not None:
-                    typed = checked.resolved.values, checked.resolved.files
+        typed: Typed | None = None
+        for number, (row, quickly) in enumerate(self.rows()):
+            if row.replicate == 1:
+                typed = quickly
+                if typed is None:
+                    checked = self._model.host.check(self._layers(row.values))
+                    at = f"{design}, line {lines[number // self._plan.replicates]}: " if lines else ""
+                    problems |= {f"{at}{one.message}": one.hint for one in checked.problems}
+                    wrong += bool(checked.problems)
+                    if wrong == _MOST_WRONG:
+                        break
+                    if checked.resolved is not None:
+                        typed = checked.resolved.values, checked.resolved.files
             if typed is not None:
                 found.setdefault((tuple(row.inputs.items()), typed[1]), row)
+                if not problems:
+                    note(row, typed)
         if problems:
             more = f"And {len(problems) - _SHOWN}{' or' * (wrong == _MOST_WRONG)} more."
             said = [*list(problems)[:_SHOWN], *([more] * (len(problems) > _SHOWN))]

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +14,7 @@ from dissmodel.errors import StorageError, disk_errors
 from dissmodel.sweeping.runs import COMPLETED, GO_ON, EndedRun
 
 _LONGEST = 1 << 20
-_KEPT = 20_000  # of the lines read last
+_MOST_KEPT = 20_000
 # How a line begins; the rest is read when it is asked for.
 _LINE = re.compile(rb'\{"key": "([0-9a-f]{64})", "status": "([a-z]{1,20})", [^\n]*\}\n')
 _NAMES = tuple(one.name for one in fields(EndedRun))
@@ -47,7 +46,7 @@ class Journal:
         self._stream: BinaryIO | None = None
         self._reader: BinaryIO | None = None
         self._end = 0
-        self.get = lru_cache(_KEPT)(self._get)
+        self._kept: dict[str, EndedRun] = {}
 
     @classmethod
     def read(cls, path: Path) -> Journal:
@@ -96,8 +95,10 @@ class Journal:
         whole = sum(is_whole for _, is_whole in self._places.values())
         return whole, len(self._places) - whole
 
-    def _get(self, key: str) -> EndedRun | None:
+    def get(self, key: str) -> EndedRun | None:
         """Return how a run ended; None if it has not."""
+        if key in self._kept:
+            return self._kept[key]
         place = self._places.get(bytes.fromhex(key))
         if place is None:
             return None
@@ -105,7 +106,12 @@ class Journal:
             if self._reader is None:
                 self._reader = self.path.open("rb")
             self._reader.seek(place[0])
-            return _ended(self._reader.readline(_LONGEST))
+            return self._keep(_ended(self._reader.readline(_LONGEST)))
+
+    def _keep(self, ended: EndedRun) -> EndedRun:
+        if len(self._kept) < _MOST_KEPT or ended.key in self._kept:
+            self._kept[ended.key] = ended
+        return ended
 
     def ended(self) -> Iterator[EndedRun]:
         """Yield how each run ended, in the order in which they ended."""
@@ -114,7 +120,7 @@ class Journal:
     def forget(self, key: str) -> None:
         """Leave a run out: its files are not there any more."""
         self._places.pop(bytes.fromhex(key), None)
-        self.get.cache_clear()
+        self._kept.pop(key, None)
 
     def begin(self, header: Header) -> None:
         """Write the journal anew with a header and the lines that count, and let it be added to.
@@ -158,7 +164,7 @@ class Journal:
             raise StorageError(f"{self.path}: can't be written: {error.strerror}.", GO_ON) from error
         self._places[bytes.fromhex(ended.key)] = self._end, ended.status == COMPLETED
         self._end += len(line)
-        self.get.cache_clear()
+        self._keep(ended)
 
     def close(self) -> None:
         """Let the file go."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from dissmodel.consent import Consent
@@ -19,12 +19,13 @@ from dissmodel.record.plain import plain
 from dissmodel.reproducing.record_toml import put_file
 from dissmodel.running.model import OpenedModel
 from dissmodel.running.prepare import prepare
-from dissmodel.sweeping.checking import Checking, Reads, Repeatable, resolved
-from dissmodel.sweeping.plan import Plan
+from dissmodel.sweeping.checking import Checking, Reads, Typed, resolved
+from dissmodel.sweeping.plan import Plan, Row
 from dissmodel.sweeping.runs import PlannedRun
 
 _SHOWN = 20
 _SEED_BYTES = 4
+_FEW = 20_000  # rows, whose runs are kept
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -64,38 +65,33 @@ def _seed(sweep_seed: int, digest: str, replicate: int) -> int:
 
 
 class _Read(NamedTuple):
-    """What runs have in common that read the same: its digest, files of parameters, the code's digest."""
+    """What runs have in common that read the same: its digest, and the code's."""
 
     common: str
-    files: list[str]
     code: str
 
 
-class PlannedRuns(Repeatable[PlannedRun]):
-    """The runs of a plan; `plan` is as `dissmodel.sweeping.checking.resolved` returns it."""
+class _Row(NamedTuple):
+    """A row of the plan: what it reads, the digest of its parameters, and its seed where they have one."""
 
-    def __init__(self, plan: Plan, checking: Checking, reads: Mapping[Reads, _Read]) -> None:
-        super().__init__(plan, self._planned)
-        self._checking, self._reads = checking, reads
+    row: Row
+    reads: Reads
+    digest: str
+    seed: int | None
 
-    def _planned(self) -> Iterator[PlannedRun]:
-        for number, (row, quickly) in enumerate(self._checking.rows, start=1):
-            if row.replicate == 1:
-                values, files = quickly or self._checking.typed(row.values)
-                read = self._reads[tuple(row.inputs.items()), files]
-                given = given_seed(None, values) if self._checking.gives_seed(row) else None
-                digest = _digest(_own(values, read.files))
-            seed = _seed(self.plan.seed, digest, row.replicate) if given is None else None
-            without = _digest([read.common, digest, given if seed is None else seed])
-            yield PlannedRun(
-                number=number,
-                key=_digest([without, read.code]),
-                key_without_code=without,
-                values=row.values,
-                inputs=row.inputs,
-                replicate=row.replicate,
-                seed=seed,
-            )
+
+@dataclass(frozen=True)
+class PlannedRuns:
+    """The runs of a plan, as often as they are iterated over; of a large plan none is kept.
+
+    `plan` is the plan as `dissmodel.sweeping.checking.resolved` returns it.
+    """
+
+    plan: Plan
+    _made: Callable[[], Iterator[PlannedRun]]
+
+    def __iter__(self) -> Iterator[PlannedRun]:
+        return self._made()
 
 
 def planned_runs(
@@ -113,12 +109,42 @@ def planned_runs(
         If inputs can't be read.
     """
     plan = resolved(plan, model)
-    checking = Checking(plan, model)
+    checking, is_small = Checking(plan, model), len(plan) <= _FEW
+    rows: list[_Row] = []
+
+    def of(row: Row, typed: Typed) -> _Row:
+        values, files = typed
+        seed = given_seed(None, values) if checking.gives_seed(row) else None
+        digest = _digest(_own(values, [one.parameter for one in files]))
+        return _Row(row, (tuple(row.inputs.items()), files), digest, seed)
+
+    def note(row: Row, typed: Typed) -> None:
+        if is_small:
+            again = rows[-1] if row.replicate > 1 else of(row, typed)
+            rows.append(again._replace(row=row))
+
+    def checked() -> Iterator[_Row]:
+        for row, quickly in checking.rows():
+            if row.replicate == 1:
+                first = of(row, quickly or checking.typed(row.values))
+            yield first._replace(row=row)
+
+    reads = _looked_at(checking.check(note), plan, model, reporter, consent or Consent())
+    if not is_small:
+        return PlannedRuns(plan, lambda: _planned(plan, checked(), reads))
+    runs = list(_planned(plan, rows, reads))
+    return PlannedRuns(plan, lambda: iter(runs))
+
+
+def _looked_at(
+    rows: Mapping[Reads, Row], plan: Plan, model: OpenedModel, reporter: Reporter, consent: Consent
+) -> dict[Reads, _Read]:
+    """Return what runs have in common that read the same."""
     quiet = replace(model, spec=replace(model.spec, ignored=())) if model.spec is not None else model
     found: dict[Reads, _Read] = {}
     problems: dict[str, DissmodelError] = {}
-    for reads, row in checking.check().items():
-        request = plan.request(row.values, row.inputs, None, consent=consent or Consent())
+    for reads, row in rows.items():
+        request = plan.request(row.values, row.inputs, None, consent=consent)
         try:
             with ExitStack() as stack, reporting(reporter):
                 record = prepare(request, quiet, reporter, stack).record
@@ -128,12 +154,28 @@ def planned_runs(
             problems.setdefault(error.message, error)
             continue
         document = store.to_document(record)
-        found[reads] = _Read(_digest(_common(document)), _files(document), _code_of(document))
+        found[reads] = _Read(_digest(_common(document)), _code_of(document))
     if problems:
         first = next(iter(problems.values()))
         first.message = " ".join(list(problems)[:_SHOWN])
         raise first
-    return PlannedRuns(plan, checking, found)
+    return found
+
+
+def _planned(plan: Plan, rows: Iterable[_Row], reads: Mapping[Reads, _Read]) -> Iterator[PlannedRun]:
+    for number, (row, reading, digest, given) in enumerate(rows, start=1):
+        common, code = reads[reading]
+        seed = _seed(plan.seed, digest, row.replicate) if given is None else None
+        without = _digest([common, digest, given if seed is None else seed])
+        yield PlannedRun(
+            number=number,
+            key=_digest([without, code]),
+            key_without_code=without,
+            values=row.values,
+            inputs=row.inputs,
+            replicate=row.replicate,
+            seed=seed,
+        )
 
 
 def _common(document: Mapping[str, Any]) -> dict[str, Any]:

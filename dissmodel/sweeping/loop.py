@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -116,7 +117,7 @@ class Loop:
         self.request, self.folder, self.bucket = request, folder, bucket
         self.model, self.reporter = model, reporter
         self.consent = replace(request.consent, ask=None)  # a worker asks nobody
-        self.runs = self.take(request.plan)
+        self.take(request.plan)
         self.journal = Journal.read(folder.journal_path)
         self.survey = Survey()
         self._began = 0
@@ -246,15 +247,15 @@ class Loop:
         if swept.missing:
             left = f"{swept.missing} of {swept.runs} runs are left"
             self.reporter.warn(f"{left}; the same command goes on.")
-        equal = _Replicates()
+        equal: Counter[bool] = Counter()
         metrics = tuple(dict.fromkeys(name for one in journal.ended() for name in one.metrics))
         with materialize.undisturbed():
-            write_table(self.folder, self.plan.names, metrics, equal.watching(self._rows()))
+            write_table(self.folder, self.plan.names, metrics, _watched(self._rows(), equal))
             runs = filter(None, map(self._get, sorted(self._keys())))
             write_whole(record, swept, self.plan, journal.header, runs)
         if self.bucket is not None:
             self.bucket.put(self.folder)
-        if equal.are_all and not swept.missing:
+        if equal[True] and not (equal[False] or swept.missing):
             self.reporter.warn(
                 "All replicates are equal: the model draws no random numbers with these parameters."
             )
@@ -296,27 +297,16 @@ class Loop:
         return ended if ended is None or key not in self.survey.reused else replace(ended, old_code=True)
 
 
-class _Replicates:
-    """Whether the replicates of every row gave the same result."""
-
-    def __init__(self) -> None:
-        self._pairs = self._equal = 0
-
-    @property
-    def are_all(self) -> bool:
-        """Whether there are replicates, and no two of a row differ."""
-        return 0 < self._pairs == self._equal
-
-    def watching(
-        self, rows: Iterator[tuple[PlannedRun, EndedRun | None]]
-    ) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
-        before: EndedRun | None = None
-        for planned, ended in rows:
-            if planned.replicate > 1 and before is not None and ended is not None and ended.sha256:
-                self._pairs += 1
-                self._equal += ended.sha256 == before.sha256
-            before = ended
-            yield planned, ended
+def _watched(
+    rows: Iterable[tuple[PlannedRun, EndedRun | None]], equal: Counter[bool]
+) -> Iterator[tuple[PlannedRun, EndedRun | None]]:
+    """Yield the rows; count whether the result of a replicate is that of the one before it."""
+    before: EndedRun | None = None
+    for planned, ended in rows:
+        if planned.replicate > 1 and before is not None and ended is not None and ended.sha256:
+            equal[ended.sha256 == before.sha256] += 1
+        before = ended
+        yield planned, ended
 
 
 def _suffix(info: ModelInfo, request: RunRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from dissmodel.printable import count
 from dissmodel.progress import Reporter
 from dissmodel.sweeping.runs import COMPLETED, EndedRun
 
@@ -21,7 +22,7 @@ class Progress:
         """Say that the runs begin."""
         self._reporter.phase("sweep")
         self._began = time.perf_counter()
-        self._show(f"{self._missing} run{'s' * (self._missing > 1)} on {engine}")
+        self._show(f"{count(self._missing, 'run')} on {engine}")
 
     def ended(self, ended: EndedRun) -> None:
         """Count a run, and say how it ended."""

@@ -18,22 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel import temporary
-from dissmodel.cells.style import style_legend
 from dissmodel.errors import InvalidInput, UsageError, did_you_mean, disk_errors
 from dissmodel.experiment.spreadsheet import as_csv
-from dissmodel.geo.legend import Legend
 from dissmodel.metrics.samples import STATISTICS, mean_interval, statistics
-from dissmodel.preview.draw import legends_of
 from dissmodel.printable import count
 from dissmodel.record import MAIN, store
 from dissmodel.sweeping import finished
 from dissmodel.sweeping.designs import Design
 from dissmodel.sweeping.folder import PENDING, SweepFolder, SweptRun
-from dissmodel.sweeping.maps import MappedRun, file_name, is_map, map_runs
+from dissmodel.sweeping.maps import file_name
 from dissmodel.sweeping.runs import COMPLETED, SHORT_KEY
 from dissmodel.sweeping.sensitivity import Index, indices
+from dissmodel.sweeping.summary_maps import write_maps
 from dissmodel.sweeping.values import is_input
-from dissmodel.warn import keeping_warnings
 
 Maps = Literal["all", "mean", "none"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -358,63 +355,18 @@ class _Summarizer:
             store.write_atomically(path, drawn)
             self.files.append(path)
 
-    # Maps.
-
     def _maps(self) -> None:
         if self.request.maps == "none":
             return
         names, groups = self._asked_groups
-        places = {run.key: self.folder.output_path(run) for run in self.runs.values()}
-        there = {key: path for key, path in places.items() if path is not None}
-        if len(there) < len(places):
-            self.notes.append(
-                f"the results of {len(places) - len(there)} of {len(places)} completed runs were not kept"
-                + ("" if there else ": there are no maps")
-            )
-        if not all(map(is_map, there.values())):
-            self.notes.append("the results are no maps, so there are none over runs")
-            there = {}
-        if not there:
-            return
-        legends, bands = self._legends(there), self._bands(there)
-        for number, (group, runs) in enumerate(groups.items(), start=1):
-            mapped = [MappedRun(run.key, there[run.key]) for run in runs if run.key in there]
-            if not mapped:
-                continue
-            place = self.target / "maps"
-            if group:
-                place /= f"{number:02d}_{file_name(_called(names, group), set())}"
-            with disk_errors(f"{place}: can't be made"):
-                place.mkdir(parents=True)
-            self.files += map_runs(mapped, place, legends, names=bands, quantiles=self.request.maps == "all")
-
-    def _legends(self, there: Mapping[str, Path]) -> dict[str, Legend]:
-        """Return the classes of bands and columns, under the names that they have in the results.
-
-        Where the model is unknown here, those of the style beside a result.
-        """
-        key, result = next(iter(there.items()))
-        path = self.folder.run_record_path(key)
-        record = store.read(path)
-        told: list[str] = []
-        with keeping_warnings(told):
-            known = dict(legends_of(path, record))
-        if told:
-            known = style_legend(result)
-            of = "those of the style beside a result" if known else "unknown"
-            self.notes.append(
-                f"the model is not known here, so its classes are {of}; other maps are of numbers"
-            )
-        return known | {str(record.column_map[one]): known[one] for one in known if one in record.column_map}
-
-    def _bands(self, there: Mapping[str, Path]) -> tuple[str, ...] | None:
-        """Return the bands or columns that differ between results; None for all: none differs, or unknown."""
-        seen: dict[str, set[str]] = {}
-        for key in there:
-            for name, digest in self.documents[key]["parts"].items():
-                seen.setdefault(name, set()).add(digest)
-        differing = tuple(name for name, digests in seen.items() if len(digests) > 1)
-        return differing or None
+        self.files += write_maps(
+            self.folder,
+            {_called(names, group) if group else "": runs for group, runs in groups.items()},
+            {key: one["parts"] for key, one in self.documents.items()},
+            self.target / "maps",
+            self.notes,
+            quantiles=self.request.maps == "all",
+        )
 
 
 def _grouped(runs: Iterable[SweptRun], names: Sequence[str]) -> dict[Group, list[SweptRun]]:

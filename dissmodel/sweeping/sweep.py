@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dissmodel import gdal_settings, temporary
 from dissmodel.config import load_settings
@@ -19,6 +18,7 @@ from dissmodel.executor.host import InProcess
 from dissmodel.experiment.at_hand import at_hand
 from dissmodel.io.locate import companions
 from dissmodel.io.sidecars import sidecars
+from dissmodel.printable import cut
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import ExperimentRecord, OtherSource, identity
 from dissmodel.running.model import open_model
@@ -263,13 +263,8 @@ def _difference(folder: SweepFolder, plan: Plan) -> str:
     for one in dataclasses.fields(Plan):
         was, now = getattr(old, one.name), getattr(plan, one.name)
         if was != now:
-            said.append(f"{one.name}: {_brief(was)} there, {_brief(now)} here.")
+            said.append(f"{one.name}: {cut(str(was), _LONGEST)} there, {cut(str(now), _LONGEST)} here.")
     if isinstance(plan.design, Design) and not plan.design.grows and plan.design != old.design:
         said.append("A Latin hypercube of another size has other rows; sobol and morris grow.")
     more = f" And {len(said) - _SHOWN} more." if len(said) > _SHOWN else ""
     return " ".join(said[:_SHOWN]) + more or "The inputs or the model's code were changed."
-
-
-def _brief(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

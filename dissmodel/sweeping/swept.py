@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dissmodel import markup
 from dissmodel.consent import Consent
 from dissmodel.sweeping.folder import RECORD, TEXTS
 from dissmodel.sweeping.runs import SHORT_KEY
@@ -133,6 +134,15 @@ class Sweep:
         types = {**texts, "seed": "UInt64", "peak_memory_bytes": "Int64", "tries": "Int64"}
         found = pd.read_csv(self.folder.table_path, dtype=types, index_col="run")
         return found.fillna(dict.fromkeys(texts, ""))
+
+    def _repr_html_(self) -> str:
+        def content() -> str:
+            ended = f"{self.completed} of {self.runs} runs completed, {self.failed} failed"
+            found = self.table().reset_index()
+            rows = found.itertuples(index=False, name=None)
+            return markup.paragraph(f"{ended}, {self.missing} missing") + markup.table([*found.columns], rows)
+
+        return markup.cell(content)
 
     def open(self, run: int | str) -> Experiment:
         """Open a run: its record, and its result as data.

@@ -17,7 +17,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from dissmodel.visualization.preview import DPI
-from dissmodel.visualization.table import plain, write
+from dissmodel.visualization.table import write
+from dissmodel.visualization.text import plain
 
 # Inches.
 _WIDTH, _MARGIN, _TITLE, _LINE = 9.0, 0.4, 0.45, 0.2

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dissmodel.geo.legend import CellClass, Legend
 from dissmodel.visualization.paletted import Paletted, palette_of
+from dissmodel.visualization.sight import set_apart
 
 Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -31,7 +32,7 @@ _PALETTE = (
     "#aa4499",
     "#dddddd",
     "#000000",
-    "#0055dd",
+    "#446dfa",
 )
 MOST_CLASSES = len(_PALETTE)
 """How many classes without colours of their own can be told apart."""
@@ -100,6 +101,13 @@ def change_picture(became: Floats, after: Floats, legend: Legend, colours: Seque
     pale[pale == len(legend)] = 0
     palette = palette_of(_rgb(colours), _pale(_rgb(one.colour for one in legend)))
     return Paletted(np.where(full > 0, full, pale), palette)
+
+
+def change_colours(legend: Legend) -> list[str]:
+    """Return the colour of each class on a map of changes: darker where its own is too pale."""
+    pale = _pale(_rgb(one.colour for one in legend))
+    around = [f"#{one.tobytes().hex()}" for one in pale]
+    return set_apart([one.colour for one in legend], around)
 
 
 def ramp_picture(values: Floats, ramp: Ramp) -> Paletted:

@@ -13,9 +13,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from dissmodel.geo.legend import Legend
-from dissmodel.visualization.colours import paint
-from dissmodel.visualization.preview import DPI, add_panel, draw_ramp, draw_scale, panel_size
-from dissmodel.visualization.table import draw_box, plain, write
+from dissmodel.visualization.colours import paint, ramp_picture
+from dissmodel.visualization.preview import DPI, Frame, add_panel, draw_ramp, draw_scale, framed
+from dissmodel.visualization.shrink import shrunken
+from dissmodel.visualization.table import draw_box, write
+from dissmodel.visualization.text import fitted, plain
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +26,7 @@ _MARGIN, _GAP, _TITLE, _LINE, _PANEL_TITLE, _BELOW_MAP, _RAMP = 0.4, 0.25, 0.36,
 _HEADING = 0.3
 _NARROWEST, _LETTERS_PER_INCH, _SWATCH = 9.0, 12.5, 0.3
 _HIGHEST_OF_MANY = 3.0
-_FINEST = 1600  # rows or columns that a panel can show
+_HIGHEST = 5.6
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ def draw(sheet: MapSheet) -> bytes:
     with matplotlib.style.context("default"):
         _, first_row = sheet.rows[0]
         count = len(first_row)
-        highest = {} if len(sheet.rows) == 1 else {"highest": _HIGHEST_OF_MANY}
-        panel = panel_size(sheet.aspect, count, **highest)
-        width = max(_NARROWEST, count * panel[0] + (count - 1) * _GAP + 2 * _MARGIN)
+        frame = framed(sheet.aspect, count, _HIGHEST if len(sheet.rows) == 1 else _HIGHEST_OF_MANY)
+        panel = frame.size
+        width = max(_NARROWEST, count * frame.slot + (count - 1) * _GAP + 2 * _MARGIN)
         letters = int((width - 2 * _MARGIN) * _LETTERS_PER_INCH)
         subtitle = textwrap.wrap(plain(sheet.subtitle, 4 * letters), letters)
         keys = [_columns(legend, width - 2 * _MARGIN) for _, legend in sheet.keys]
@@ -82,16 +84,16 @@ def draw(sheet: MapSheet) -> bytes:
         for number, line in enumerate(subtitle):
             write(figure, _MARGIN, top - _TITLE - number * _LINE, line, va="top", color="#444444")
         top -= above
-        first = (width - count * panel[0] - (count - 1) * _GAP) / 2
+        first = (width - count * frame.slot - (count - 1) * _GAP) / 2
         for text, row in sheet.rows:
             write(figure, _MARGIN, top - heading, plain(text, letters), weight="bold", va="bottom")
             bottom = top - heading - _PANEL_TITLE - panel[1]
             for number, one in enumerate(row):
-                place = (first + number * (panel[0] + _GAP), bottom)
-                _draw_panel(figure, one, place, panel, with_ramp=row is sheet.rows[-1][1])
+                place = (first + number * (frame.slot + _GAP) + (frame.slot - panel[0]) / 2, bottom)
+                _draw_panel(figure, one, place, frame, with_ramp=row is sheet.rows[-1][1])
             top -= row_height
-        if sheet.metres is not None:
-            draw_scale(figure, (first, bottom), panel[0], sheet.metres)
+        if sheet.metres is not None and frame.is_to_scale:
+            draw_scale(figure, (first, bottom), frame, sheet.metres)
         top -= below_maps
         for (title, legend), (lines, wide) in zip(sheet.keys, keys, strict=True):
             _draw_key(figure, title, legend, (_MARGIN, top), (lines, wide))
@@ -102,21 +104,20 @@ def draw(sheet: MapSheet) -> bytes:
 
 
 def _draw_panel(
-    figure: Figure, panel: Panel, place: tuple[float, float], size: tuple[float, float], *, with_ramp: bool
+    figure: Figure, panel: Panel, place: tuple[float, float], frame: Frame, *, with_ramp: bool
 ) -> None:
-    axes = add_panel(figure, place, size)
-    axes.set_title(plain(panel.title, int(size[0] * 11)), size=10, parse_math=False)
-    down, right = (math.ceil(size / _FINEST) for size in panel.values.shape)
-    values = panel.values[::down, ::right]
+    axes = add_panel(figure, place, frame.size)
+    middle, above = place[0] + frame.size[0] / 2, place[1] + frame.size[1] + 0.08
+    write(figure, middle, above, fitted(panel.title, frame.slot, 10), size=10, ha="center")
+    pixels = (round(frame.size[1] * DPI), round(frame.size[0] * DPI))
     if isinstance(panel.colours, Ramp):
-        ramp = panel.colours
-        axes.imshow(
-            values, aspect="auto", interpolation="nearest", cmap=ramp.colours, vmin=ramp.low, vmax=ramp.high
-        )
+        ramp = (panel.colours.low, panel.colours.high, panel.colours.colours)
+        image = ramp_picture(shrunken(panel.values, pixels), ramp).rgba()
         if with_ramp:
-            draw_ramp(figure, axes, (ramp.low, ramp.high, ramp.colours), ramp.label)
+            draw_ramp(figure, (middle, place[1]), frame, ramp, panel.colours.label)
     else:
-        axes.imshow(paint(values, panel.colours), aspect="auto", interpolation="nearest")
+        image = paint(shrunken(panel.values, pixels, [one.code for one in panel.colours]), panel.colours)
+    axes.imshow(image, aspect="auto", interpolation="nearest")
 
 
 def _columns(legend: Legend, width: float) -> tuple[int, float]:

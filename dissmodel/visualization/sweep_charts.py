@@ -20,7 +20,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from dissmodel.visualization.preview import DPI
-from dissmodel.visualization.table import plain, write
+from dissmodel.visualization.table import write
+from dissmodel.visualization.text import plain
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dissmodel.visualization.text import SIZE, fitted, width_of
+
 ROW = 0.235  # inches, as all lengths here
 _SWATCH, _NAME, _NUMBER, _GAP = 0.3, 2.7, 1.25, 0.45
-_NAME_LETTERS = 34
-_EDGE: dict[str, Any] = {"edgecolor": "#666666", "linewidth": 0.5}
+_BETWEEN, _LEAST_BARS = 0.2, 0.5
+EDGE: dict[str, Any] = {"edgecolor": "#666666", "linewidth": 0.5}
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,23 @@ class Table:
 
 def draw_table(figure: Figure, table: Table, left: float, top: float, width: float) -> None:
     """Draw a table; lengths in inches, from the figure's lower left corner."""
-    stops = [left + _SWATCH + _NAME + _NUMBER * (number + 1) for number in range(len(table.head) - 1)]
+    wide = [
+        max(_NUMBER, _BETWEEN + max([width_of(head, weight="bold"), *map(width_of, column)]))
+        for head, *column in zip(table.head[1:], *(row[1:] for row in table.rows), strict=True)
+    ]
+    name = min(_NAME, width - _SWATCH - sum(wide))
+    stops = [left + _SWATCH + name + stop for stop in accumulate(wide)]
     for number, row in enumerate((table.head, *table.rows)):
         middle = top - ROW * (number + 0.5)
         style = {"weight": "bold"} if number == 0 else {}
-        write(figure, left + _SWATCH, middle, plain(row[0], _NAME_LETTERS), va="center", **style)
+        write(figure, left + _SWATCH, middle, fitted(row[0], name, SIZE, **style), va="center", **style)
         for stop, text in zip(stops, row[1:], strict=True):
             write(figure, stop, middle, text, ha="right", va="center", **style)
         if 0 < number <= len(table.colours):
             colour = table.colours[number - 1]
-            draw_box(figure, (left, middle - 0.07), (_SWATCH - 0.1, 0.14), facecolor=colour, **_EDGE)
-    if any(table.gains):
-        begin = stops[-1] + _GAP
+            draw_box(figure, (left, middle - 0.07), (_SWATCH - 0.1, 0.14), facecolor=colour, **EDGE)
+    begin = stops[-1] + _GAP
+    if any(table.gains) and left + width - begin > _LEAST_BARS:
         _draw_bars(figure, table, begin, top - ROW, left + width - begin)
 
 
@@ -53,25 +61,15 @@ def _draw_bars(figure: Figure, table: Table, left: float, top: float, width: flo
     colours = (*table.colours, *["#888888"] * len(table.gains))
     for number, (gain, colour) in enumerate(zip(table.gains, colours, strict=False)):
         place = (zero, top - ROW * (number + 0.78))
-        draw_box(figure, place, (gain * per_inch, ROW * 0.56), facecolor=colour, **_EDGE)
+        draw_box(figure, place, (gain * per_inch, ROW * 0.56), facecolor=colour, **EDGE)
     height = ROW * len(table.gains)
     draw_box(figure, (zero - 0.005, top - height), (0.01, height), facecolor="#333333")
-
-
-def plain(text: str, letters: int) -> str:
-    r"""Return text as one line of at most `letters`, with ``?`` for what can't be drawn.
-
-    >>> plain("a\nlong name", 7)
-    'a?long…'
-    """
-    shown = "".join(one if one.isprintable() else "?" for one in text[: letters + 1])
-    return shown if len(shown) <= letters else shown[: letters - 1] + "…"
 
 
 def write(figure: Figure, left: float, bottom: float, text: str, **style: Any) -> None:
     """Write text at a place; it is taken as it is, a ``$`` too."""
     figure.text(
-        left, bottom, text, transform=figure.dpi_scale_trans, parse_math=False, **{"size": 9, **style}
+        left, bottom, text, transform=figure.dpi_scale_trans, parse_math=False, **{"size": SIZE, **style}
     )
 
 

@@ -82,7 +82,8 @@ def with_links_of_the_site(text: str, page: PurePosixPath, folder: Path) -> str:
         return f"{link[1]}{found}{'#' if anchor else ''}{anchor}{link[3]}"
 
     parts = CODE.split(text)[::3]
-    kept = [match[0] for match in CODE.finditer(text)]
+    # Git hosts need a backslash before a | in the code of a table, and Zensical would show it.
+    kept = [match[0].replace(r"\|", "|") if match[2] is None else match[0] for match in CODE.finditer(text)]
     prose = [LINK.sub(rewritten, part) for part in parts]
     return "".join(one + code for one, code in zip(prose, [*kept, ""], strict=True))
 
@@ -95,6 +96,7 @@ def generators(*, with_gallery: bool) -> Mapping[str, Callable[[str], str]]:
         "gallery": lambda _: site_gallery.gallery() if with_gallery else site_gallery.LEFT_OUT,
         "models": lambda _: reference.models(),
         "python_names": reference.python_names,
+        "python_places": reference.python_places,
         "record_fields": lambda _: reference.record_fields(),
     }
 
@@ -121,15 +123,17 @@ def shown_names(folder: Path) -> list[str]:
 
 
 def build(folder: Path, *, with_gallery: bool) -> Path:
-    """Build the site below a folder, which is made anew, and return the folder of its HTML."""
+    """Build the site below a folder, and return the folder of its HTML; an earlier site there is replaced."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS.name).is_file():
+        raise SystemExit(f"{folder} holds something else than a site. Give another --folder, or empty it.")
     shutil.rmtree(folder, ignore_errors=True)
     pages_folder = folder / "pages"
     pages_folder.mkdir(parents=True)
+    shutil.copyfile(SETTINGS, folder / SETTINGS.name)
     write_pages(pages_folder, with_gallery=with_gallery)
     reference.check_docstrings(shown_names(pages_folder))
     if with_gallery:
         site_gallery.draw(pages_folder / "gallery")
-    shutil.copyfile(SETTINGS, folder / SETTINGS.name)
     words = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", SETTINGS.name]
     subprocess.run(words, cwd=folder, check=True)
     return folder / "html"

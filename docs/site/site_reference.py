@@ -166,6 +166,20 @@ def python_names(words: str) -> str:
     return "\n".join(f"::: {name}\n" for name in names_of(words))
 
 
+def python_places(module: str) -> str:
+    """Return the same for a module whose names load on first use, where only Python itself can find them.
+
+    What `dissmodel` has by the same name is left out.
+    """
+    where = importlib.import_module(module)
+    found = {name: getattr(where, name.rpartition(".")[2]) for name in names_of(module)}
+    return "\n".join(
+        f"::: {value.__module__}.{value.__qualname__}\n    options:\n      heading: {name}\n"
+        for name, value in found.items()
+        if getattr(dissmodel, value.__name__, None) is not value
+    )
+
+
 def names_of(words: str) -> list[str]:
     """Return the public names of a module, such as ``dissmodel.metrics`` or ``dissmodel functions``."""
     module, _, kind = words.partition(" ")
@@ -260,8 +274,9 @@ def check_docstrings(names: Iterable[str]) -> None:
 
 def _parse(found: Any) -> None:
     found = getattr(found, "final_target", found)
+    takes_any = found.is_class and "__init__" not in found.members  # a model's keywords go to its `setup`
     if found.docstring is not None:
-        _ = found.docstring.parsed
+        found.docstring.parse("numpy", warn_unknown_params=not takes_any)
     if found.is_class:
         for name, member in found.members.items():
             if not name.startswith("_") and not member.is_alias:

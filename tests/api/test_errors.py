@@ -131,4 +131,4 @@ def test_a_file_outside_the_folder_that_was_bundled_is_opened_in_the_bundle(tmp_
     found = dissmodel.open_record(tmp_path / "b.zip")
 
     assert {"output": f"{tmp_path / 'b.zip'}/external/elsewhere.tif"} == found.files
-    assert np.array_equal(backend.get("alt"), found.open()[0].get("alt"))
+    assert np.array_equal(backend.get("alt"), found.open(arrays=True)[0].get("alt"))

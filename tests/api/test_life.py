@@ -58,8 +58,8 @@ def test_from_a_run_to_a_comparison(made, here, recwarn):
 
 
 def test_the_data_are_those_of_the_file(made):
-    backend, about = made.open()
-    again = dissmodel.reproduce(made.record_path).open()
+    backend, about = made.open(arrays=True)
+    again = dissmodel.reproduce(made.record_path).open(arrays=True)
 
     with rasterio.open("result.tif") as dataset:
         names, bands = dataset.descriptions, dataset.read()
@@ -98,10 +98,10 @@ def test_a_record_is_opened_wherever_it_lies(made, given):
     copy.record.parent.rename("elsewhere")
 
     found = dissmodel.open_record(given)
-    backend, _ = found.open()
+    backend, _ = found.open(arrays=True)
 
     assert made.record.experiment_id == found.record.experiment_id
-    assert np.array_equal(made.open()[0].arrays["uso"], backend.arrays["uso"])
+    assert np.array_equal(made.open(arrays=True)[0].arrays["uso"], backend.arrays["uso"])
     assert isinstance(backend, RasterBackend)
     assert {"output", "style"} == set(found.files)
     if given == "result.zip":
@@ -127,7 +127,7 @@ def test_a_record_may_be_a_file_url(made):
 
     assert 1 == len(found.lineage().steps)
     assert found.draw().path.is_file()
-    assert np.array_equal(made.open()[0].arrays["uso"], found.open()[0].arrays["uso"])
+    assert np.array_equal(made.open(arrays=True)[0].arrays["uso"], found.open(arrays=True)[0].arrays["uso"])
 
 
 def test_what_lies_beside_a_record_is_not_looked_for_in_a_bundle(made):

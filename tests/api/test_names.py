@@ -10,7 +10,7 @@ import dissmodel
 
 FUNCTIONS = {
     *("run", "validate", "show", "reproduce", "verify", "compare", "diff", "records", "open_record"),
-    *("push", "pull", "bundle", "sign"),
+    *("push", "pull", "bundle", "sign", "connect"),
 }
 IMPORT_ALL = """
 import importlib, pkgutil, dissmodel

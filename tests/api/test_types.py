@@ -15,6 +15,7 @@ from pathlib import Path
 
 import dissmodel
 from dissmodel import Consent
+from dissmodel.api import Run
 from dissmodel.errors import ConsentRequired
 
 
@@ -45,7 +46,7 @@ where: Path | str = made.record_path
 files: Mapping[str, Path | str] = made.files
 uri: str = made.pushed.uri if made.pushed is not None else ""
 png: Path | None = made.preview.path if made.preview is not None else None
-data = made.open("output")
+data = made.open("output", arrays=True)
 if isinstance(data, tuple):
     backend, about = data
     shape: tuple[int, int] = backend.shape
@@ -58,6 +59,13 @@ verdict: str = again.verdict
 again.open()
 checks: list[str] = [check.verdict for check in dissmodel.verify("a", Path("b"), allowed_signers="s").checks]
 same: bool = dissmodel.compare("a.tif", Path("b.tif"), atol=1, layer=("a", "b")).comparison.same
+server = dissmodel.connect("https://a.example", key="k", consent=Consent())
+ran: Run = server.run("m", input="a.tif", band_map={"uso": 1}, format="raster", timeout=1)
+job = server.submit("m", inputs={"alt": Path("b.tif")}, output=Path("r.tif"), toml="m.toml", seed=1)
+left: tuple[str, int] = (job.wait(timeout=1.5).status, job.status().progress)
+lines: tuple[str, ...] = job.log(after=3)
+ids: list[str] = [one.job_id for one in server.jobs(status="running", limit=3)]
+fetched: Path | str = server.job(job.id).result("r.tif", overwrite=True).record_path
 sections: list[str] = [one.name for one in dissmodel.diff("a", "b").sections]
 states: list[str | None] = [
     row.state for row in dissmodel.records(model="m", since=datetime.now(UTC), verify=True)
@@ -87,10 +95,12 @@ dissmodel.reproduce("a", env="there")
 dissmodel.show("m", toml="a").models
 dissmodel.records(parameter={"a": 1})
 dissmodel.Consent(yess=True)
+dissmodel.connect("a").run("m", inptu="a")
+dissmodel.connect("a").jobs(status="lost")
 """
 FUNCTIONS = [
     *("run", "validate", "show", "reproduce", "verify", "compare", "diff", "records", "open_record"),
-    *("push", "pull", "bundle", "sign"),
+    *("push", "pull", "bundle", "sign", "connect"),
 ]
 # Left out is what foreign code chose: the values of parameters and metrics.
 ATTRIBUTES = """
@@ -116,6 +126,8 @@ def look() -> None:
     reveal_type(dissmodel.push("a").experiments), reveal_type(dissmodel.push("a").failures)
     reveal_type(dissmodel.pull("a").experiments), reveal_type(dissmodel.bundle("a", output="b").files)
     reveal_type(dissmodel.sign("a", key="b").key)
+    reveal_type(dissmodel.connect("a").job("b")), reveal_type(dissmodel.connect("a").jobs())
+    reveal_type(dissmodel.connect("a").job("b").status().error)
     for row in dissmodel.records():
         reveal_type(row.record)
 """
@@ -171,4 +183,4 @@ def test_the_data_are_any_only_as_far_as_geopandas_has_no_types(mypy):
         if "Rev" in line
     ]
 
-    assert '"Any | tuple[dissmodel.geo.raster.backend.RasterBackend, typing.Mapping[str, object]]"' in note
+    assert '"Any | xarray.core.dataset.Dataset"' in note

@@ -140,8 +140,10 @@ def test_an_example_of_the_help_runs(ready, line, monkeypatch):
                 path.unlink()
         said = run_line(ready, line)
 
-    # On standard error are a worker's log, a key that nobody may find in a file, and which bands have no map.
-    says_more = line.startswith(("dissmodel worker", "dissmodel serve", "dissmodel sweep summary"))
+    # On standard error are a worker's log, a key that nobody may find in a file, which bands have no map, and
+    # what a model found.
+    talking = ("worker", "serve", "sweep summary", "lucc")
+    says_more = line.startswith(tuple(f"dissmodel {one}" for one in talking))
     assert (0, "") == (said.code, "" if says_more else said.err)
 
 

@@ -41,6 +41,18 @@ def test_metrics_prints_every_step_with_the_numbers_aligned(with_measures):
     ] == said.out.splitlines()
 
 
+def test_metrics_of_a_model_without_steps_are_those_of_the_whole_run(dissmodel):
+    metrics = {"time_total_sec": 1.0, "kappa": 0.25, "figure_of_merit": None}
+    record = ExperimentRecord(model_name="lucc_validation", status="completed", metrics=metrics)
+    store.write(record, Path("r.record.json"))
+    said = dissmodel(*SHOW, "--metrics")
+
+    assert (0, "") == (said.code, said.err)
+    assert [["measure", "value"], ["kappa", "0.25"], ["figure_of_merit", "none"]] == [
+        line.split() for line in said.out.splitlines()
+    ]
+
+
 def test_the_published_counts_of_the_real_coast_are_in_the_table(dissmodel, shared):
     """Those of `flooded` and the sum of elevations that the specification has for steps 1, 5, 10 and 11."""
     dissmodel(

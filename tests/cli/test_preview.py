@@ -13,7 +13,7 @@ from dissmodel.record.digest import sha256_file
 from support import files
 from support.cases import mostly_slow
 
-RED, GREEN, LIME = (255, 0, 0), (0, 100, 0), (0, 255, 0)
+RED, GREEN, LIME = (255, 116, 85), (0, 100, 0), (155, 255, 130)
 SHOW = ("record", "show", "r.record.json", "--preview")
 # Land use of the real coast after 11 steps of 0.5 m, and before.
 BEFORE = {1: 25432, 2: 4567, 3: 3364, 4: 15943, 5: 1190}
@@ -104,8 +104,8 @@ def test_the_areas_of_the_real_coast_are_exact(dissmodel, shared, model, output)
         [row["area_after"] for row in rows.values()]
     )
     # Drowned mangrove is on the picture twice, after and as a change: 569 of 50,496 cells of a map that
-    # covers 45 % of its panel of 645 by 597 pixels.
-    share = 569 / 50496 * 0.448 * 645 * 597
+    # covers 45 % of its panel of 1290 by 1195 pixels.
+    share = 569 / 50496 * 0.448 * 1290 * 1195
     assert 2 * share == pytest.approx(colours("r.preview.png")[RED], rel=0.7)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel import api
 from dissmodel.cli.record import parse_since
 from dissmodel.errors import UsageError
 from dissmodel.record import Artifact
@@ -91,6 +92,7 @@ def test_the_latest_comes_first_and_only_what_was_given_is_shown(runs):
         (["three", "four", "two", "one"], ["--sort", "-model"]),
         (["four", "three", "two", "one"], ["--sort", "-status"]),
         (["four", "one", "three", "two"], ["--sort", "output"]),
+        (["one", "two", "three", "four"], ["--sort", "-rate"]),
     ],
 )
 def test_filters_and_orders(runs, expected, words):
@@ -190,6 +192,82 @@ def test_csv_has_a_column_for_each_parameter(runs):
     )
     assert ["completed", "completed", "failed", "completed"] == [row["status"] for row in rows]
     assert ["one.tif", "four.record.json"] == [rows[0]["output"], rows[2]["record"]]
+
+
+@pytest.fixture
+def measured(dissmodel):
+    """Runs with seeds and metrics, some of them as a list can't use them."""
+    leave("one", created_at=NOW, seed=7, metrics={"kappa": 0.25, "time_run_sec": 2.0, "parts": {"a": 1}})
+    leave("two", seed=2**63, metrics={"kappa": 1}, step_metrics={"step": [1, 2], "flooded": [3, 5]})
+    leave("three", metrics={"kappa": "NaN", "end_time": 0.5}, parameters={"end_time": 20})
+    leave("four", metrics={"kappa": "Infinity"}, parameters={"end_time": 30})
+    return dissmodel
+
+
+@pytest.mark.parametrize("index", [[], ["--index"]], ids=["files", "index"])
+@pytest.mark.parametrize(
+    ("expected", "order"),
+    [
+        (["one", "two", "four", "three"], "kappa"),
+        (["four", "two", "one", "three"], "-kappa"),
+        (["two", "one"], "-seed"),
+        (["two"], "flooded"),
+        (["three", "four"], "end_time"),
+        (["three", "four"], "parameters.end_time"),
+    ],
+)
+def test_records_are_sorted_by_the_seed_and_by_any_metric_or_parameter(measured, expected, order, index):
+    assert expected == listed(measured, f"--sort={order}", *index)[: len(expected)]
+
+
+def test_the_columns_that_were_asked_for_are_printed_and_are_in_json_and_csv(measured):
+    names = "id,seed,kappa,flooded,metrics.end_time,parameters.end_time"
+    words = ("record", "list", "--sort", "kappa", "--columns", names)
+
+    said, found = measured(*words), measured(*words, "--json").json["records"]
+    rows = list(csv.reader(io.StringIO(measured(*words, "--csv", "-").out)))
+
+    head, *lines = (line.split()[1:] for line in said.out.splitlines())
+    assert ["seed", "kappa", "flooded", "metrics.end_time", "parameters.end_time"] == head
+    assert [
+        ["7", "0.25", "-", "-", "-"],
+        [str(2**63), "1", "5", "-", "-"],
+        ["-", "Infinity", "-", "-", "30"],
+        ["-", "NaN", "-", "0.5", "20"],
+    ] == lines
+    assert [7, 2**63, None, None] == [one["columns"]["seed"] for one in found]
+    assert [*names.split(",")] == [*found[0]["columns"]] == rows[0]
+    assert [str(2**63), "1", "5", "", ""] == rows[2][1:]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--columns", "kapa"], "--columns kapa: there is no such column"),
+        (["--columns", "kapa"], "'kappa'"),
+        (["--sort", "-sed"], "'seed'"),
+        (["--columns", "seed,"], "--columns : there is no such column"),
+        (["--columns", "seed,seed"], "seed is given twice"),
+        (["--columns", "parts"], "there is no such column"),
+    ],
+)
+def test_a_column_that_no_record_has_is_refused(measured, words, says):
+    said = measured("record", "list", *words)
+
+    assert (2, "") == (said.code, said.out)
+    assert says in said.err
+
+
+def test_python_has_the_list_as_a_table(measured):
+    found = api.records(sort="kappa", columns=["seed", "kappa"])
+    whole = api.records().table()
+
+    assert ["seed", "kappa"] == [*found.table().columns]
+    assert [7, 2**63] == found.table().seed.tolist()[:2]
+    assert {"when", "output", "kappa", "flooded", "time_run_sec", "metrics.end_time"} <= {*whole.columns}
+    assert "parameters.end_time" in whole.columns
+    assert "Listing(4 of 4 records)" == repr(found)
+    assert "<td>0.25</td>" in found._repr_html_()
 
 
 def test_csv_does_not_replace_a_file_that_nobody_offered(runs):

@@ -11,7 +11,7 @@ import pytest
 
 HEAVY = {
     *("geopandas", "matplotlib", "minio", "numba", "numpy", "pandas", "pydantic", "pyogrio", "pyproj"),
-    *("rasterio", "rich", "scipy", "shapely", "xarray"),
+    *("jinja2", "rasterio", "rich", "scipy", "shapely", "xarray"),
     # Ours, for what only some commands do.
     *("dissmodel.environments", "dissmodel.sharing.push", "dissmodel.sharing.remote_output"),
     *("dissmodel.cli.validate", "dissmodel.cli.registry", "dissmodel.storage.s3"),

@@ -60,6 +60,7 @@ LIES = [
     # redirects
     ("submit", (307, {"Location": "https://user:pw@evil.example/x"}, b""), "server_redirected", 5),
     ("job", (302, {}, b""), "server_redirected", 5),
+    ("job", (302, {"Location": "http://[x/"}, b""), "server_redirected", 5),
     # lies
     ("upload", as_json({"uri": "x", "checksum": "0" * 64}), "upload_differs", 4),
     ("record", as_json(changed(model_name="other")), "record_changed", 4),
@@ -71,9 +72,12 @@ LIES = [
     ("record", as_json(named("/etc/passwd")), "artifact_path", 5),
     ("file", (200, {}, b"RESULT"), "storage_differs", 4),
     ("file", cut, "storage", 5),
+    ("link", as_json({"url": "http://[::1"}), "server_answer", 5),
+    ("link", as_json({"url": "http://127.0.0.1:99999/a"}), "storage", 5),
     ("link", problem(404, "object_missing"), "object_missing", 4),
     # it refuses, or fails
     ("submit", problem(403, "wrong_key"), "wrong_key", 2),
+    ("submit", problem(401, "no_key"), "no_key", 2),
     ("submit", problem(422, "<script>"), "server_answer", 5),
     ("submit", problem(422, "invalid", [{"loc": ["body", "seed"], "msg": "bad"}]), "invalid", 2),
     ("submit", problem(503, "storage_unreachable"), "storage_unreachable", 5),
@@ -97,6 +101,7 @@ def test_it_is_told_by_its_code_and_nothing_is_left(what, answer, code, exit_cod
     assert ["grid.tif"] == [path.name for path in here.iterdir()]
     assert "planted" not in f"{error} {error.hint} {error.__notes__}"
     assert "pw@" not in str(error)
+    assert code not in {"wrong_key", "no_key"} or "DISSMODEL_API_KEY" in error.hint
 
 
 def patient(url):
@@ -138,22 +143,32 @@ def test_an_earlier_result_stays_if_the_new_one_is_a_lie(here):
     assert before == {path.name: path.read_bytes() for path in here.iterdir()}
 
 
+def test_the_name_of_a_model_is_no_path(here):
+    with fake(record=record(model_name="../../.ssh/x")) as server:
+        made = dissmodel.connect(server.url).run("flood", input="grid.tif")
+
+    assert here == Path(made.files["output"]).parent
+    assert f"_______ssh_x_{JOB[:8]}.bin" == Path(made.files["output"]).name
+
+
 def test_a_hidden_name_is_shown_and_a_file_in_the_way_stays(here):
     Path("notes.txt").write_text("mine")
     files = {
         "output": record()["files"]["output"],
         "hook": {"path": ".git/hooks/post-checkout", "size": 6, "sha256": record()["artifacts"]["output"]},
         "rc": {"path": ".bashrc", "size": 6, "sha256": record()["artifacts"]["output"]},
+        "again": {"path": "maps/rc.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
+        "twice": {"path": "charts/rc.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
         "notes": {"path": "notes.txt", "size": 6, "sha256": record()["artifacts"]["output"]},
     }
     with fake(record=record(files=files)) as server:
-        for path in (".git/hooks/post-checkout", ".bashrc", "notes.txt"):
+        for path in (".git/hooks/post-checkout", ".bashrc", "notes.txt", "maps/rc.txt", "charts/rc.txt"):
             server.answers[f"GET /experiments/{JOB}/files/{path}"] = {"url": "/files/output.bin"}
         made = dissmodel.connect(server.url).run("flood", input="grid.tif", output="r.bin")
 
     assert "mine" == Path("notes.txt").read_text()
-    assert {"r.bin", "post-checkout", "_bashrc", f"r.{JOB[:8]}.notes.txt"} == {
-        Path(path).name for path in made.files.values()
-    }
+    expected = {"r.bin", "post-checkout", "_bashrc", "rc.txt"}
+    expected |= {f"r.{JOB[:8]}.notes.txt", f"r.{JOB[:8]}.rc.txt"}
+    assert expected == {Path(path).name for path in made.files.values()}
     assert not [path for path in here.iterdir() if path.name.startswith(".")]
     assert all(here == Path(path).parent for path in made.files.values())

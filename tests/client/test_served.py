@@ -10,8 +10,12 @@ import time
 from pathlib import Path
 
 import make_coast
+import numpy as np
 import pytest
+from affine import Affine
 
+from dissmodel.geo import RasterBackend
+from dissmodel.io.raster import save_geotiff
 from support import echo
 from support.serving import serve, until
 
@@ -45,10 +49,28 @@ def digests(stem):
     return {name: (one["sha256"], one["content_digest"]) for name, one in files.items()}
 
 
+def raster(name, **bands):
+    backend = RasterBackend((9, 9), transform=Affine(30, 0, 0, 0, -30, 0), crs="EPSG:31983")
+    backend.arrays.update(bands)
+    save_geotiff(backend, name)
+
+
+def fire():
+    """A forest that burns in its midst."""
+    cells = np.full((9, 9), 2.0)
+    cells[4, 4] = 3.0
+    return cells
+
+
 def test_the_same_experiment_here_and_there(environ):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "cells.gpkg"])
+    raster("fire.tif", fire=fire())
+    raster("fuel.tif", vegetation=np.full((9, 9), 2.0), density=np.full((9, 9), 2.0))
+    raster("dem.tif", slope=np.zeros((9, 9)), height=np.full((9, 9), 2.0))
+    several = ("-i", "fire=fire.tif", "-i", "fuel.tif", "-i", "elevation=dem.tif:height")
     cases = {
+        "fire.tif": ("fire_spread", *several, "-p", "end_time=2", "--seed", "1"),
         "raster.tif": ("coastal_raster", "-i", "grid.zip", "-p", "end_time=3"),
         "cells.out.gpkg": ("coastal_vector", "-i", "cells.gpkg", "-p", "end_time=2"),
         "cells.geojson": ("coastal_vector", "-i", "cells.gpkg", "-p", "end_time=2"),
@@ -59,7 +81,7 @@ def test_the_same_experiment_here_and_there(environ):
             path = Path(name)
             dissmodel(environ, "run", *words, "-o", f"here-{name}")
             out, err = dissmodel(there, "submit", *words, "-o", f"there-{name}", "--wait")
-            assert "completed" in out
+            assert [f"there-{name}", f"{Path(f'there-{name}').stem}.record.json"] == out.split()
             assert "" == err
             stems = [path.with_name(f"{place}-{name}").stem for place in ("here", "there")]
             assert digests(stems[0]) == digests(stems[1]), name
@@ -68,7 +90,7 @@ def test_the_same_experiment_here_and_there(environ):
             dissmodel(environ, "record", "verify", f"{stems[1]}.record.json")
             dissmodel(environ, "reproduce", f"{stems[1]}.record.json", "--check")
         listed = json.loads(dissmodel(there, "jobs", "list", "--json")[0])["jobs"]
-        assert ["completed"] * 3 == [one["status"] for one in listed]
+        assert ["completed"] * 4 == [one["status"] for one in listed]
         _, err = dissmodel({**environ, "DISSMODEL_SERVER": url}, "jobs", "list", code=2)
         assert "needs an API key" in err
         wrong = {**there, "DISSMODEL_API_KEY": "wrong-KEY-0123456789"}
@@ -98,17 +120,7 @@ def test_a_model_that_fails_ends_as_it_does_here(environ):
 def test_a_server_that_is_killed_and_started_again_is_waited_for(environ):
     with serve(environ) as (first, url, _):
         environ["DISSMODEL_SERVER"] = url
-        words = (
-            "submit",
-            "echo",
-            "-i",
-            "grid.tif",
-            "-p",
-            "pause=4",
-            "-o",
-            "r.bin",
-            "--wait",
-        )
+        words = ["submit", "echo", "-i", "grid.tif", "-p", "pause=4", "-o", "r.bin", "--wait"]
         waiting = start(environ, *words)
         until(lambda: running(environ))
         first.kill()
@@ -131,17 +143,7 @@ def running(environ):
 def test_ctrl_c_leaves_the_job_and_says_how_to_get_at_it(environ):
     with serve(environ) as (_, url, _log):
         environ["DISSMODEL_SERVER"] = url
-        words = (
-            "submit",
-            "echo",
-            "-i",
-            "grid.tif",
-            "-p",
-            "pause=4",
-            "-o",
-            "r.bin",
-            "--wait",
-        )
+        words = ["submit", "echo", "-i", "grid.tif", "-p", "pause=4", "-o", "r.bin", "--wait"]
         waiting = start(environ, *words)
         until(lambda: running(environ))
         waiting.send_signal(signal.SIGINT)
@@ -152,7 +154,7 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_get_at_it(environ):
         dissmodel(environ, *command[1].split())
         assert Path("grid.tif").read_bytes() == Path("r.bin").read_bytes()
 
-        job = dissmodel(environ, "submit", "echo", "-i", "grid.tif", "-p", "pause=60", "-q")[0].strip()
+        job = dissmodel(environ, "submit", "echo", "-i", "grid.tif", "-p", "pause=60")[0].strip()
         until(lambda: running(environ))
         _, err = dissmodel(environ, "jobs", "wait", job[:8], "--timeout", "0.5", code=1)
         assert "has not ended within 0.5 s" in err

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from dissmodel.cli.app import app
 from pages.how_pages_run import BEFORE, BEFORE_BLOCK, EXITS, NOT_RUN
 from pages.test_snippets import is_of, steps
-from support.pages import INLINE, PAGES, ROOT, Block, blocks, prose, read
+from support.pages import INLINE, KINDS, PAGES, ROOT, Block, blocks, prose, read
 
 ALL = [block for page in PAGES for block in blocks(page)]
 NO_COMMANDS = {"dissmodel content 1"}  # what a content digest begins with
@@ -92,6 +92,7 @@ def test_each_block_runs_or_says_why_not():
     excused = [block for block in ALL if any(is_of(key, block) for key in NOT_RUN)]
 
     assert len(runs) > 80
+    assert {block.kind for block in ALL} <= KINDS
     assert [] == [
         f"{block.page}:{block.line}"
         for block in ALL

@@ -14,7 +14,7 @@ import site_reference
 import dissmodel
 from support.pages import ROOT
 
-RECORDS = sorted((ROOT / "tests" / "data" / "records").glob("v*/*.json"))
+RECORDS = sorted((ROOT / "tests" / "data" / "records").glob("*/*.json"))
 
 
 def test_the_navigation_lists_each_page_once():
@@ -60,31 +60,41 @@ def test_the_models_have_their_fields_classes_and_parameters():
     assert "| 9 | flooded mangrove |" in text
 
 
-def test_the_schema_is_one_and_records_fit_it():
+def test_the_schema_is_valid_and_records_fit_it():
     schema = json.loads(site_reference.record_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
-    record = json.loads(RECORDS[0].read_text(encoding="utf-8"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in RECORDS]
 
-    jsonschema.validate(record, schema)
+    assert records
+    for record in records:
+        jsonschema.validate(record, schema)
     with pytest.raises(jsonschema.ValidationError, match="is not of type 'object'"):
-        jsonschema.validate({**record, "artifacts": 5}, schema)
+        jsonschema.validate({**records[0], "artifacts": 5}, schema)
 
 
 def test_links_of_the_project_are_links_of_the_site(tmp_path):
     page = PurePosixPath("docs/tutorials/map.md")
     text = (
-        "[a](../README.md#start) [b](../../examples/coast/README.md) [c](../../LICENSE) `[d](e)`\n"
+        "[a](../README.md#start) [b](../../examples/coast/README.md) [c](../../LICENSE) `[d](e) a\\|b`\n"
         "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
     )
 
     said = build_site.with_links_of_the_site(text, page, tmp_path)
 
     assert said == (
-        "[a](../index.md#start) [b](../examples/coast.md) [c](../files/LICENSE) `[d](e)`\n"
+        "[a](../index.md#start) [b](../examples/coast.md) [c](../files/LICENSE) `[d](e) a|b`\n"
         "[f](https://example.org) [g](#here) ![h](../images/preview.png)\n```\n[i](../README.md)\n```\n"
     )
     assert (tmp_path / "files" / "LICENSE").is_file()
     assert (tmp_path / "images" / "preview.png").is_file()
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.docx").touch()
+
+    with pytest.raises(SystemExit, match="holds something else than a site"):
+        build_site.build(tmp_path, with_gallery=False)
+    assert ["thesis.docx"] == [path.name for path in tmp_path.iterdir()]
 
 
 @pytest.mark.slow

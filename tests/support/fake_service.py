@@ -19,14 +19,14 @@ def job(status="completed", **more):
     return {**about, "created_at": "2026-01-02T03:04:05.000000Z", "logs": [], "progress": 0, **more}
 
 
-def record(content=RESULT, **more):
+def record(content=RESULT, name="output.bin", **more):
     """The record of the job, as the service has it."""
     sha256 = digest.sha256_bytes(content)
     made = {
         "experiment_id": JOB,
         "model_name": "flood",
         "source": DataSource(uri="file:///place/grid.tif", checksum=digest.sha256_bytes(GRID), size=4),
-        "files": {"output": Artifact(path="output.bin", size=len(content), sha256=sha256)},
+        "files": {"output": Artifact(path=name, size=len(content), sha256=sha256)},
         "artifacts": {"output": sha256},
         "output_path": "file:///place/experiments/output.bin",
         "status": "completed",
@@ -110,9 +110,10 @@ def with_job(grid):
     """Serve a job on the file `grid`, which is not there yet, as the examples of the commands have it."""
     sha256 = digest.sha256_file(grid)
     source = DataSource(uri=f"file:///place/{grid.name}", checksum=sha256, size=grid.stat().st_size)
-    with fake(record=record(source=source)) as server:
+    with fake(record=record(source=source, name="output.tif")) as server:
         listed = {"experiments": [job()], "total": 1, "next": None}
         server.answers |= {
+            f"GET /experiments/{JOB}/files/output.tif": {"url": "/files/output.bin"},
             "POST /data/upload": {"uri": source.uri, "checksum": sha256},
             "GET /jobs?limit=1000": listed,
             "GET /jobs?limit=100": listed,

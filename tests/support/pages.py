@@ -13,6 +13,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(dissmodel [^`]+)`")
+KINDS = {"", "console", "python", "sh", "text", "toml", "yaml"}
 PROGRAMS = ("dissmodel ", "python ", ".venv/bin/python ", "curl ", "docker ", "dask ", "check-jsonschema ")
 FILE = re.compile(r"# ([\w.-]+\.(?:py|toml))\n")
 
@@ -42,7 +43,7 @@ class Block:
         lines = self.text.replace("\\\n", " ").splitlines()
         if any(line.startswith("$ ") for line in lines):
             return [line[2:] for line in lines if line.startswith("$ ")]
-        if self.kind in {"sh", "bash"}:
+        if self.kind == "sh":
             return [line for line in lines if line.strip()]
         return [line for line in lines if line.startswith(PROGRAMS)] if self.kind in {"", "text"} else []
 

@@ -15,6 +15,7 @@ PAGES = sorted(
 FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HOST = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)+(/[\w./~%#?&=:+-]*)?")
 HEADING = re.compile(r"^#+ +(.+?) *#*$", re.MULTILINE)
 
 
@@ -46,6 +47,13 @@ def dead_links(path):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_link_leads_somewhere(path):
     assert [] == dead_links(path)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_link_to_a_host_is_well_formed(path):
+    links = [link for link in LINK.findall(CODE.sub("", prose(path))) if "://" in link]
+
+    assert [] == [link for link in links if not HOST.fullmatch(link)]
 
 
 def test_dead_links_are_found(tmp_path):

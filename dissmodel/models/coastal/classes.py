@@ -24,25 +24,29 @@ LAND_USES = (
     CellClass(1, "mangrove", "#006400"),
     CellClass(2, "terrestrial vegetation", "#808000"),
     CellClass(3, "sea", "#00008b"),
-    CellClass(4, "anthropized area", "#ffd700"),
-    CellClass(5, "bare soil", "#ffdead"),
+    CellClass(4, "anthropized area", "#e5c100"),
+    CellClass(5, "bare soil", "#ffebd1"),
     CellClass(6, "flooded bare soil", "#000000"),
     CellClass(7, "flooded anthropized area", "#a0a0a0"),
-    CellClass(8, "migrated mangrove", "#00ff00"),
-    CellClass(9, "flooded mangrove", "#ff0000"),
+    CellClass(8, "migrated mangrove", "#9bff82"),
+    CellClass(9, "flooded mangrove", "#ff7455"),
     CellClass(10, "flooded vegetation", "#5a5a5a"),
 )
-"""Land uses. The published colours, with 6, 7 and 10, all black or nearly so there, shaded apart."""
+"""Land uses. The published colours, with 6, 7 and 10, all black or nearly so there, shaded apart.
+
+4, 5, 8 and 9 are lighter or darker than published, so that every eye tells all apart
+(`dissmodel.visualization.sight`).
+"""
 
 SOILS = (
     CellClass(0, "river channel", "#0000ff"),
     CellClass(1, "riverbed", "#484848"),
     CellClass(2, "podzolic", "#888888"),
-    CellClass(3, "mangrove mud", "#006400"),
+    CellClass(3, "mangrove mud", "#005700"),
     CellClass(4, "other", "#c8c8c8"),
     CellClass(9, "migrated mangrove mud", "#228b22"),
 )
-"""Soils. The published colours, with 1, 2 and 4, one grey there, shaded apart."""
+"""Soils. The published colours, with 1, 2 and 4, one grey there, shaded apart, and 3 a little darker."""
 
 
 def _members(codes: Iterable[int]) -> NDArray[np.bool_]:

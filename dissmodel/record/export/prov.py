@@ -37,14 +37,13 @@ def prov(run: Described) -> dict[str, Any]:
     _entities(document, run.of_role("record", "other"))
     kept = f"dissmodel:record-{run.digest.removeprefix('sha256:')}"
     document.add("entity", kept, {"prov:type": "dissmodel:Record", "prov:label": f"Record of {run.title}"})
-    sweep = record.sweep
+    sweep, of_runs = record.sweep, []
     for digest in (*sweep.completed.values(), *sweep.failed.values()) if sweep is not None else ():
-        of_run = f"dissmodel:record-{_word(digest.removeprefix('sha256:'))}"
-        document.add("entity", of_run, {"prov:type": "dissmodel:Record"})
-        document.relate("wasGeneratedBy", entity=of_run, activity=activity)
+        of_runs.append(f"dissmodel:record-{_word(digest.removeprefix('sha256:'))}")
+        document.add("entity", of_runs[-1], {"prov:type": "dissmodel:Record"})
     for entity in inputs:
         document.relate("used", activity=activity, entity=entity)
-    for entity in [*results, kept]:
+    for entity in [*results, kept, *of_runs]:
         document.relate("wasGeneratedBy", entity=entity, activity=activity)
     for result in results:
         for entity in inputs:

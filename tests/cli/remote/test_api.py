@@ -36,7 +36,7 @@ def test_the_whole_life_with_a_bucket(coast):
 
     assert made.record.artifacts == there.record.artifacts
     assert all(uri.startswith(f"{coast.uri}/experiments/") for uri in there.files.values())
-    assert np.array_equal(bands("r.tif")[0], there.open()[0].arrays["uso"])
+    assert np.array_equal(bands("r.tif")[0], there.open(arrays=True)[0].arrays["uso"])
     assert [made.pushed.uri] == [row.path for row in listed]
     assert "identical-file" == again.verdict
     assert api.verify(made.pushed.uri, pulled.record).ok
@@ -52,7 +52,7 @@ def test_a_result_that_goes_to_a_bucket(coast):
     assert (uri, f"{coast.uri}/runs/r.record.json") == (made.files["output"], made.record_path)
     assert not list(Path().glob("r*"))
     here = api.run("coastal_raster", input="grid.zip", output="r.tif", parameters={"end_time": 2})
-    assert np.array_equal(here.open()[0].arrays["uso"], made.open()[0].arrays["uso"])
+    assert np.array_equal(here.open(arrays=True)[0].arrays["uso"], made.open(arrays=True)[0].arrays["uso"])
 
 
 def test_offline_asks_no_server(coast):
@@ -130,7 +130,7 @@ def test_a_result_of_the_public_dissmodel_is_opened_from_a_server_that_wants_a_p
     (web.root / "r.record.json").write_text(json.dumps(public | {"artifacts": {"output": sha256}}))
     opened = api.open_record(f"{web.url.replace('//', '//ana:secret@')}/r.record.json?token=1")
 
-    data, _ = opened.open()
+    data, _ = opened.open(arrays=True)
 
     assert {"output": f"{web.url}/r%20%231.tif"} == opened.files
     assert np.array_equal(backend.get("alt"), data.get("alt"))

@@ -130,6 +130,17 @@ def test_a_missing_band_is_named_with_what_to_type(raster, run):
     assert "Did you mean 'SLOPE_'? --band-map slope=SLOPE_" == error.value.hint
 
 
+def test_a_raster_without_a_band_of_any_field_has_no_cells(raster, run):
+    class Rising(Heat):
+        heat = Numbers(default=0.0)
+
+    with pytest.raises(InvalidInput) as error:
+        run(Rising, raster(built=BUILT))
+
+    assert "The file has no band of a field; it has built, and the fields are heat." == error.value.message
+    assert "--band-map heat=built" == error.value.hint
+
+
 def test_maps_of_names(raster, run, tmp_path):
     source = raster(urban=BUILT, slope=SLOPE)
     pixels = run(Growth, source, seed=1, end_time=2, band_map={"built": "urban"})

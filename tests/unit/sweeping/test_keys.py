@@ -211,6 +211,16 @@ def test_a_seed_that_a_model_has_by_default_is_not_given():
     ]
 
 
+@pytest.mark.parametrize("make", [cells, town])
+def test_runs_that_are_kept_are_those_that_are_made_again(monkeypatch, make):
+    plan = Plan(**vars(make()) | {"replicates": 3})
+    kept = planned(plan)
+    monkeypatch.setattr("dissmodel.sweeping.keys._FEW", 0)
+
+    assert len(plan) == len(kept)
+    assert kept == planned(plan)
+
+
 def test_where_files_are_is_no_part_of_a_key():
     before = keys(growth("rate=0.1")), keys(town())
     Path("moved").mkdir()
