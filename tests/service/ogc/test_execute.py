@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from dissmodel.service.models import Model
+from dissmodel.service.ogc_describe import check
 from support.http_api import KEYS
 from support.ogc_schemas import EXCEPTION, STATUS_INFO, assert_fits
 
@@ -150,6 +152,14 @@ def test_input_inline_binary(ogc):
 def test_input_validation(ogc, inputs, said):
     """/req/core/process-execute-input-validation"""
     refused(ogc, said, **inputs)
+
+
+@pytest.mark.parametrize(
+    "schema", [{"pattern": r"^\p{L}$"}, {"$ref": "http://127.0.0.1:9/x"}, {"$ref": "#/x"}]
+)
+def test_what_a_schema_says_that_can_not_be_checked_is_left_to_the_run(schema):
+    """/req/core/process-execute-input-validation"""
+    check(Model("mine"), {"properties": {"a": schema}}, {"a": "x"})
 
 
 def test_an_input_that_is_missing(ogc):
