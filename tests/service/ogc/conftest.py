@@ -13,10 +13,10 @@ from support.http_api import KEYS, House, service_of, serving, sha256
 FLOOD = """
 [model]
 name = "flood"
-class = "coastal_raster"
+class = "echo"
 description = "A coast under water."
 [model.parameters]
-end_time = 3
+pause = 3
 """
 
 

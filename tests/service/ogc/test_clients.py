@@ -28,7 +28,7 @@ def test_owslib_finds_and_submits(ogc, client_of):
     assert 6 == len(client.conformance()["conformsTo"])
     assert {"echo", "flood"} <= {one["id"] for one in client.processes()}
     assert "text" in client.process("echo")["inputs"]
-    assert "end_time" in client.process("default/flood")["inputs"]
+    assert "pause" in client.process("default/flood")["inputs"]
     job = client.execute("echo", INPUTS, async_=True)
     assert "accepted" == job["status"]
     assert job == ogc.get(client.response_headers["Location"])
@@ -85,4 +85,4 @@ def test_what_is_sent_ends_in_no_bug(alone, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout[-5000:]
-    assert "Tested: 10" in done.stdout, done.stdout[-5000:]
+    assert "Tested: 9" in done.stdout, done.stdout[-5000:]  # it leaves out the document that it reads

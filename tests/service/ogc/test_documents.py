@@ -117,13 +117,23 @@ def test_each_description_is_as_the_standard_says(ogc):
         found = ogc.get(f"/processes/{name}")
         assert_fits(PROCESS, found)
         assert {"input", "format", "layer", "seed", "band_map", "column_map"} <= found["inputs"].keys()
-    assert {"altura_mare", "model_name", "package"}.isdisjoint(found["inputs"])
-    assert (0, 3, 1) == (
-        found["inputs"]["end_time"]["minOccurs"],
-        found["inputs"]["end_time"]["schema"]["default"],
-        found["inputs"]["end_time"]["schema"]["minimum"],
+    assert {"model_name", "package"}.isdisjoint(found["inputs"])
+    pause = found["inputs"]["pause"]
+    assert (0, 3, "(s)") == (pause["minOccurs"], pause["schema"]["default"], pause["description"])
+
+
+@pytest.mark.slow
+def test_each_model_that_is_here_has_a_description(ogc):
+    """/req/ogc-process-description/json-encoding"""
+    for one in ogc.get("/processes")["processes"]:
+        assert_fits(PROCESS, ogc.get(f"/processes/{one['id']}"))
+    coast = ogc.get("/processes/coastal_raster")["inputs"]
+    assert {"type": "integer", "minimum": 1, "default": 88} == coast["end_time"]["schema"]
+    assert {"nullable": True, "type": "number", "minimum": 0, "exclusiveMinimum": True, "default": None} == (
+        coast["resolution"]["schema"]
     )
-    assert "(m)" in found["inputs"]["tide_height"]["description"]
+    assert "(m)" in coast["tide_height"]["description"]
+    assert "altura_mare" not in coast
 
 
 def test_each_input(ogc):
