@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from dissmodel import __version__
 from dissmodel.errors import DissmodelError
-from dissmodel.service import legacy, new
+from dissmodel.service import legacy, new, ogc
 from dissmodel.service.answers import answer, problem, status_of
 from dissmodel.service.auth import Keys
 from dissmodel.service.board import Board
@@ -25,6 +25,7 @@ from dissmodel.service.events import Streams
 from dissmodel.service.indexing import Indexing
 from dissmodel.service.limits import Guard, Refusal
 from dissmodel.service.metrics import Metrics
+from dissmodel.service.ogc_problems import PATH
 from dissmodel.service.parts import Parts
 from dissmodel.service.service import Service
 from dissmodel.service.syncing import Syncing
@@ -72,10 +73,15 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
     )
     for router in (*legacy.ROUTERS, *new.ROUTERS):
         app.include_router(router)
-    app.add_exception_handler(DissmodelError, _failed)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _bug)
+    handlers: dict[Any, Callable[[Request, Any], JSONResponse]] = {
+        DissmodelError: _failed,
+        HTTPException: _refused,
+        RequestValidationError: _invalid,
+        Exception: _bug,
+    }
+    for kind, handle in handlers.items():
+        app.add_exception_handler(kind, handle)
+    app.mount(PATH, ogc.create_ogc(app.state, handlers))
     app.add_middleware(Guard, keys=app.state.keys, metrics=metrics)
     return app
 
@@ -88,7 +94,7 @@ def _failed(request: Request, error: Exception) -> JSONResponse:
     return answer(error)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # as it is registered
     if isinstance(error, Refusal):
         return answer(error.error)

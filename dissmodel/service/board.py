@@ -40,9 +40,17 @@ CREATE INDEX job_by_time ON job (submitted_at, id);
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = "INSERT OR IGNORE INTO job (id, submitted_at, model, state, request) VALUES (?, ?, ?, 'queued', ?)"
-_CHOSEN = (
-    "(:model IS NULL OR model = :model) AND (:states IS NULL OR instr(:states, '<' || state || '>') > 0)"
-)
+_LASTED = """
+round(86400 * (
+    julianday(json_extract(document, '$.finished_at')) - julianday(json_extract(document, '$.started_at'))
+), 3)
+"""
+_CHOSEN = f"""
+(:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+AND (:states IS NULL OR instr(:states, '<' || state || '>') > 0)
+AND (:since IS NULL OR submitted_at >= :since) AND (:until IS NULL OR submitted_at <= :until)
+AND (:shortest IS NULL OR {_LASTED} >= :shortest) AND (:longest IS NULL OR {_LASTED} <= :longest)
+"""  # noqa: S608  (as below)
 _COUNT = f"SELECT count(*) FROM job WHERE {_CHOSEN}"  # noqa: S608  (constants)
 _PAGE = f"""
 SELECT id, submitted_at, request, document FROM job
@@ -56,7 +64,7 @@ SELECT json_extract(document, '$.error.code') AS code, count(*) FROM job GROUP B
 _SECONDS = """
 SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.seconds') AS seconds FROM job)
 """
-_VERSION = 1
+_VERSION = 2
 _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
 
@@ -98,9 +106,11 @@ class Board(CacheFile):
         self,
         *,
         limit: int = 100,
-        status: str | None = None,
-        model: str | None = None,
+        status: str | Sequence[str] | None = None,
+        model: str | Sequence[str] | None = None,
         after: str | None = None,
+        submitted: tuple[str | None, str | None] = (None, None),
+        seconds: tuple[float | None, float | None] = (None, None),
     ) -> Mapping[str, Any]:
         """Return a page of the list: ``experiments``, the newest first, ``total``, and the ``next`` page.
 
@@ -108,12 +118,16 @@ class Board(CacheFile):
         ----------
         limit : int
             How many jobs, at most `MOST`.
-        status : str, optional
-            Those in this state, by its name of the HTTP API or of the service.
-        model : str, optional
-            Those of this model.
+        status : str or sequence of str, optional
+            Those in these states, by their names of the HTTP API or of the service.
+        model : str or sequence of str, optional
+            Those of these models.
         after : str, optional
             What the page before said comes next.
+        submitted : tuple of str or None
+            Those that were submitted between these times, as `dissmodel.service.jobs.utc` writes them.
+        seconds : tuple of float or None
+            Those that took so long from the begin of the run to the end of the job.
 
         Raises
         ------
@@ -126,13 +140,15 @@ class Board(CacheFile):
         time_text, mark, job = (after or "").partition("~")
         if after is not None and not mark:
             raise refused("bad_page", f"after={after[:80]!r} is of no page.")
-        named = [f"<{state}>" for state in get_args(State) if status in {state, LEGACY.get(state)}]
+        statuses = {status} if isinstance(status, str) else set(status or ())
+        named = [f"<{one}>" for one in get_args(State) if statuses & {one, LEGACY.get(one)}]
         values = {
             "limit": limit + 1,
-            "model": model,
+            "models": json.dumps([model] if isinstance(model, str) else model) if model is not None else None,
             "states": "".join(named) if status is not None else None,
             "time": time_text or None,
             "id": job,
+            **dict(zip(("since", "until", "shortest", "longest"), (*submitted, *seconds), strict=True)),
         }
         ((total,),) = self._rows(_COUNT, values)
         rows = self._rows(_PAGE, values)

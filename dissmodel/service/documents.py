@@ -123,6 +123,8 @@ class Request(_Document):
         The suffix of the result, a slash for a folder; None: as the model has it.
     reproduces : str or None
         The id of the experiment to reproduce.
+    results : Mapping
+        How a client of OGC API - Processes wants the results: ``response`` and ``outputs``.
     digest : str
         Of the body that the client sent, to tell the same submission from another one with the same key.
     """
@@ -150,6 +152,7 @@ class Request(_Document):
     class_map: Mapping[str, Any] = Field(default_factory=dict)
     seed: int | None = Field(default=None, ge=0)
     reproduces: str | None = None
+    results: Mapping[str, Any] = Field(default_factory=dict)
     digest: str = ""
 
     @property

@@ -93,6 +93,7 @@ def document_of(view: View) -> dict[str, Any]:
             "status": LEGACY.get(view.state, view.state),
             "model_name": request.model_name,
             "created_at": utc(request.submitted_at),
+            "started_at": _started(view),
             "finished_at": utc(outcome.finished_at) if outcome is not None else None,
             "logs": [f"Record created — model={request.model_name} commit={commit or 'unknown'}", *lines],
             "model_commit": commit or None,
@@ -119,6 +120,17 @@ def _told_by(record: ExperimentRecord) -> dict[str, Any]:
         "parameters": record.parameters,
         "seconds": record.metrics.get("time_total_sec"),
     }
+
+
+def _started(view: View) -> str | None:
+    """Return when the run began, as its record says: of a job that has ended."""
+    if view.record is not None:
+        return utc(view.record.created_at)
+    kept = view.seen.outcome.record if view.seen.outcome is not None else None
+    try:
+        return utc(datetime.fromisoformat(str((kept or {}).get("created_at"))))
+    except ValueError:
+        return None
 
 
 def utc(time: datetime) -> str:

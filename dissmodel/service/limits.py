@@ -14,6 +14,7 @@ from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.service.answers import answer
 from dissmodel.service.auth import Keys, refuse_foreign
 from dissmodel.service.metrics import Metrics
+from dissmodel.service.ogc_problems import PATH, as_problem
 from dissmodel.service.refusals import refused
 
 JSON_BYTES, UPLOAD_BYTES = 1 << 20, 5 << 30
@@ -67,16 +68,20 @@ class Guard:
             try:
                 body = self._body(request, receive)
             except DissmodelError as error:
-                await answer(error)(scope, receive, noting)
+                made = answer(error)
+                is_ogc = request.url.path.startswith(f"{PATH}/")
+                await (as_problem(made) if is_ogc else made)(scope, receive, noting)
             else:
                 await self._app(scope, body, noting)
         finally:
             route = scope.get("route")
-            path = getattr(route, "path", "")  # as it is declared: what was sent may hold anything
+            # As it is declared: what was sent may hold anything.
+            path = scope.get("root_path", "") + getattr(route, "path", "")
             seconds = time.monotonic() - began
             self._metrics.answered(path, status, seconds)
             caller = getattr(request.state, "caller", None)
-            job = scope.get("path_params", {}).get("experiment_id") if status < 400 else None  # noqa: PLR2004
+            named = scope.get("path_params", {}) if status < 400 else {}  # noqa: PLR2004
+            job = named.get("experiment_id") or named.get("jobID")
             noted = {"method": scope["method"], "path": path, "status": status, "seconds": round(seconds, 4)}
             noted |= {"user": caller.name if caller is not None else None, "experiment_id": job}
             _LOG.info("request", extra=noted)

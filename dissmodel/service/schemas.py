@@ -72,7 +72,7 @@ class Schemas:
         """
         schema = (self.of(model) if parameters else None) or {}
         properties = schema.get("properties") or {}
-        paths = [name for name, one in properties.items() if _is_path(one, schema)]
+        paths = [name for name, one in properties.items() if is_path(one, schema)]
         # Another name may be an alias of a path: the schema has none of them.
         wrong = [name for name in parameters if paths and (name in paths or name not in properties)]
         if wrong:
@@ -92,9 +92,9 @@ def _is_installed(model: Model) -> bool:
     return not package or package in set(environments.ready(load_settings().data_dir))
 
 
-def _is_path(schema: Any, whole: Mapping[str, Any]) -> bool:
+def is_path(schema: Any, whole: Mapping[str, Any]) -> bool:
     """Return whether a value may be a path, alone or in a list or a table."""
     text = json.dumps(schema)
     return any(f'"format": "{one}"' in text for one in _PATHS) or any(
-        f'"#/$defs/{name}"' in text and _is_path(one, {}) for name, one in whole.get("$defs", {}).items()
+        f'"#/$defs/{name}"' in text and is_path(one, {}) for name, one in whole.get("$defs", {}).items()
     )

@@ -42,7 +42,7 @@ _GIVEN = (
     "input_fields",
     "output_suffix",
 )
-_LATER = frozenset({"inputs", "resample", "class_map", "input_fields", "output_suffix"})
+_LATER = frozenset({"inputs", "resample", "class_map", "input_fields", "output_suffix", "results"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -112,7 +112,7 @@ class Service:
                 name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
                 for name, one, band in zip(fields["inputs"], others, bands, strict=True)
             }
-            given = {name: fields[name] for name in _GIVEN}
+            given = {name: fields[name] for name in _GIVEN} | {"results": fields.get("results", {})}
             return given | source | {"model_name": model.name, "input": read, "inputs": inputs}
 
         # A body of an earlier version, with the same key, is the same body.

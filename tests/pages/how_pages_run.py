@@ -72,6 +72,7 @@ NOT_RUN = {
     ("docs/environments.md", "dissmodel env list"): "needs an environment; tests/cli/test_env.py makes one",
     ("docs/http.md", ""): SERVER,
     ("docs/inputs.md", ""): "shows the forms of three models; tests/cli/test_inputs.py runs these forms",
+    ("docs/ogc.md", ""): SERVER,
     ("docs/platform.md", ""): SERVER,
     ("docs/push.md", "dissmodel push result"): "needs a bucket; tests/cli/test_push_s3.py has one",
     ("docs/remote.md", ""): NETWORK,

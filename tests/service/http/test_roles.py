@@ -1,6 +1,7 @@
 """Who may ask for what: each route has an entry here, and a new one fails until it has."""
 
 import pytest
+from starlette.routing import Mount
 
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.service.auth import Keys, new_key, parse_keys
@@ -37,6 +38,16 @@ ROUTES = {
     "POST /data/upload": "submitter",
     "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
+    "GET /ogc/": None,
+    "GET /ogc/conformance": None,
+    "GET /ogc/api": None,
+    "GET /ogc/processes": "reader",
+    "GET /ogc/processes/{processID:path}": "reader",
+    "GET /ogc/jobs": "reader",
+    "GET /ogc/jobs/{jobID}": "reader",
+    "GET /ogc/jobs/{jobID}/results": "reader",
+    "POST /ogc/processes/{processID:path}/execution": "submitter",
+    "DELETE /ogc/jobs/{jobID}": "submitter",
 }
 GUARDED = [route for route, role in ROUTES.items() if role is not None]
 
@@ -44,13 +55,14 @@ GUARDED = [route for route, role in ROUTES.items() if role is not None]
 def routes_of(app):
     """Every route of an app, also of routers that are included whole."""
 
-    def below(routes):
+    def below(routes, at=""):
         for route in routes:
+            mounted = isinstance(route, Mount)
             inner = getattr(route, "original_router", None) or getattr(route, "app", None)
             if getattr(inner, "routes", None):
-                yield from below(inner.routes)
+                yield from below(inner.routes, route.path if mounted else at)
             else:
-                yield from (f"{method} {route.path}" for method in route.methods)
+                yield from (f"{method} {at}{route.path}" for method in route.methods)
 
     return set(below(app.routes))
 
@@ -58,6 +70,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
+    filled |= {"processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
