@@ -24,7 +24,6 @@ BEFORE = {
     "docs/metrics.md": f"{JUDGED}uso start observed simulated",
     "docs/plans.md": f"{ISLAND} grid.tif",
     "docs/push.md": RESULT,
-    "docs/report.md": RESULT,
     "docs/python.md": COAST,
     "docs/reference/record-schema.md": RESULT,
     "docs/report.md": RESULT,
