@@ -93,7 +93,7 @@ def read_maps(
             raise
         before = _opened_input(stack, record, source)
         band, classes = _band(after, before, record, legends)
-        name = _name_before(band, after, before, record, legends) if before is not None else None
+        name = name_before(band, after, before, record, legends) if before is not None else None
         if before is not None and name is None:
             warnings.warn(f"The input can't be drawn: it has no {band!r}.", DissmodelWarning, stacklevel=2)
             before = None
@@ -231,7 +231,7 @@ def _band(
     if isinstance(after, DrawableLayer) and isinstance(before, DrawableLayer):
         return next((name for name in measures if _is_new(name, after, before)), measures[0]), None
     if before is not None:
-        drawable = (name for name in measures if _name_before(name, after, before, record, legends))
+        drawable = (name for name in measures if name_before(name, after, before, record, legends))
         return next(drawable, measures[0]), None
     return measures[0], None
 
@@ -242,7 +242,7 @@ def _is_new(name: str, after: DrawableLayer, before: DrawableLayer) -> bool:
     )
 
 
-def _name_before(
+def name_before(
     band: str, after: Drawable, before: Drawable, record: ExperimentRecord, legends: Mapping[str, Legend]
 ) -> str | None:
     """Return the input's name of a band or column of the result."""

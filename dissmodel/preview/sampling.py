@@ -91,7 +91,7 @@ class DrawableRaster:
         """Add all cells of a band to a layer, and compare them with an earlier state where it is given."""
         on = placing(canvas, self.transform, self.shape, self.crs)
         areas = self._areas()
-        for window in self._windows():
+        for window in self.windows():
             now = self.read(name, window)
             was = None if earlier is None else earlier.on_cells_of(self, window)
             rows, cols = (slice(*bounds) for bounds in window.toranges())
@@ -127,7 +127,7 @@ class DrawableRaster:
         inside = rows >= 0
         if inside.any():
             ends = [(int(one[inside].min()), int(one[inside].max())) for one in (rows, cols)]
-            for window in self._windows(*ends):
+            for window in self.windows(*ends):
                 here = inside & (rows >= window.row_off) & (rows < window.row_off + window.height)
                 here &= (cols >= window.col_off) & (cols < window.col_off + window.width)
                 found = _with_gaps(*self.read(name, window))
@@ -142,7 +142,7 @@ class DrawableRaster:
         places = PixelPlaces((self.shape[0], 1), None, self.transform, self.crs)
         return places.area if places.has_areas else None
 
-    def _windows(self, rows: Shape = (0, _ALL), cols: Shape = (0, _ALL)) -> Iterator[Any]:
+    def windows(self, rows: Shape = (0, _ALL), cols: Shape = (0, _ALL)) -> Iterator[Any]:
         """Yield windows as the file is cut, those with the given first and last row and column."""
         end = min(self.shape[0], rows[1] + 1)
         for top in range(rows[0] // BLOCK * BLOCK, end, BLOCK):

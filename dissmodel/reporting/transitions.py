@@ -16,7 +16,7 @@ from dissmodel.geo.legend import Legend
 from dissmodel.metrics import TransitionMatrix, transition_matrix
 from dissmodel.preview.amounts import CellCounts
 from dissmodel.preview.canvas import Canvas
-from dissmodel.preview.maps import _name_before
+from dissmodel.preview.maps import name_before
 from dissmodel.preview.sampling import Drawable, DrawableLayer, DrawableRaster, gather, open_map
 from dissmodel.record import ExperimentRecord
 
@@ -54,7 +54,7 @@ def transitions(
     with ExitStack() as stack:
         old = stack.enter_context(open_map(files[0], record.input_format, record.source.layer))
         new = stack.enter_context(open_map(files[1]))
-        name = _name_before(band, new, old, record, legends)
+        name = name_before(band, new, old, record, legends)
         if name is None:
             return None
         for was, now in _pairs(old, name, new, band):
@@ -68,7 +68,7 @@ def _pairs(old: Drawable, name: str, new: Drawable, band: str) -> Iterator[tuple
     if isinstance(new, DrawableRaster):
         if isinstance(old, DrawableRaster) and not old.placed and old.shape == new.shape:
             old.transform = new.transform
-        for window in new._windows():  # noqa: SLF001  (as its own methods read it)
+        for window in new.windows():
             (was, had), (now, has) = old.values_on(name, new, window), new.read(band, window)
             yield was[had & has], now[had & has]
         return
