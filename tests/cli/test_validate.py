@@ -13,9 +13,11 @@ GRID = rasterio.Affine(30.0, 0.0, 600000.0, 0.0, -30.0, 9700000.0)
 
 
 def everything(folder):
-    """Return each path below a folder with its size and time."""
+    """Return each path below a folder with its size and time, but not the user's cache."""
     found = {}
-    for path in sorted(Path(folder).rglob("*")):
+    for path in sorted(set(Path(folder).rglob("*")) - set(Path(folder, "user").rglob("*"))):
+        if path.name == "user":
+            continue
         status = path.lstat()
         found[str(path)] = (status.st_size, status.st_mtime_ns)
     return found

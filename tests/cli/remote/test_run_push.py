@@ -27,7 +27,7 @@ def test_it_says_where_and_it_is_there(ready):
     assert {"output.bin", "output.txt", "record.json"} == {one.name for one in place.parent.iterdir()}
     assert store.read(place).record_digest == told.json["record"]["record_digest"]
     assert {"sent"} == {one["state"] for one in told.json["pushed"]["objects"]}
-    assert f"pushed   {s3.uri}/experiments/" in shown.out
+    assert "r.bin\nr.record.json\n" == shown.out
 
 
 def test_the_default_bucket(ready):
