@@ -118,9 +118,8 @@ def serving(service, **words):
         app.state.parts.streams.close()
         server.should_exit = True
         thread.join(20)
-        if (
-            thread.is_alive()
-        ):  # seen once in thousands of stops: what it waits for is told, and the tests go on
+        if thread.is_alive():
+            # Seen once in thousands of stops, its cause unknown: what it waits for is told, and the tests go on.
             print(f"A server did not stop: {vars(server.server_state)}", file=sys.__stderr__)
             for task in [one for one in gc.get_objects() if isinstance(one, asyncio.Task) and not one.done()]:
                 task.print_stack(file=sys.__stderr__)
