@@ -119,7 +119,7 @@ def serving(service, **words):
         server.should_exit = True
         thread.join(20)
         if thread.is_alive():
-            # Seen once in thousands of stops, its cause unknown: what it waits for is told, and the tests go on.
+            # Seen once in thousands of stops, cause unknown: what it waits for is told, and the tests go on.
             print(f"A server did not stop: {vars(server.server_state)}", file=sys.__stderr__)
             for task in [one for one in gc.get_objects() if isinstance(one, asyncio.Task) and not one.done()]:
                 task.print_stack(file=sys.__stderr__)
