@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -363,7 +364,7 @@ def test_the_thread_puts_again_what_was_forgotten(folder_truth, tmp_path, new_id
 def test_a_queue_that_is_away_makes_no_job_missed(folder_truth, tmp_path, new_id, caplog, monkeypatch):
     (tmp_path / "redis").mkdir()
     clock = [100.0]
-    monkeypatch.setattr("dissmodel.service.reconcile.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("dissmodel.service.reconcile.time", SimpleNamespace(monotonic=lambda: clock[0]))
     job = new_id()
     folder_truth.put(job, Request(experiment_id=job, timeout_s=1, model_name="m"))
     with redis_server.running(tmp_path / "redis", keeps=True) as server:
@@ -405,7 +406,7 @@ def test_a_bad_document_is_told_once_also_after_the_queue_was_away(
     (tmp_path / "place" / "jobs" / job).mkdir(parents=True)
     (tmp_path / "place" / "jobs" / job / "request.json").write_text("{")
     reconciler, clock, view = Reconciler(folder_truth, queue, lease_s=30), [0.0], queue.view
-    monkeypatch.setattr("dissmodel.service.reconcile.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("dissmodel.service.reconcile.time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     def away(jobs):
         raise QueueAway("Away.")

@@ -1,10 +1,7 @@
 """The HTTP API of the service as a server of its own thread, and clients of it."""
 
-import asyncio
 import contextlib
-import gc
 import hashlib
-import sys
 import tempfile
 import threading
 import time
@@ -107,7 +104,7 @@ def serving(service, **words):
         app, host="127.0.0.1", port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         until(lambda: server.started)
@@ -117,13 +114,7 @@ def serving(service, **words):
     finally:
         app.state.parts.streams.close()
         server.should_exit = True
-        thread.join(20)
-        if thread.is_alive():
-            # Seen once in thousands of stops, cause unknown: what it waits for is told, and the tests go on.
-            print(f"A server did not stop: {vars(server.server_state)}", file=sys.__stderr__)
-            for task in [one for one in gc.get_objects() if isinstance(one, asyncio.Task) and not one.done()]:
-                task.print_stack(file=sys.__stderr__)
-            server.force_exit = True
+        thread.join()
 
 
 def until(look, patience=30.0):

@@ -4,11 +4,17 @@ from dissmodel.cells.testing import CellModelContract
 from dissmodel.models.fire_spread import FireSpread
 from dissmodel.models.game_of_life import GameOfLife
 from dissmodel.models.urban_growth import UrbanGrowth
+from dissmodel.registry.classes import ExecutorRegistry
 from support.growth import Growth
 
 
 class TestGrowth(CellModelContract):
     model = Growth
+
+    @pytest.fixture(autouse=True)
+    def _registered(self, monkeypatch):
+        # Tests of the same process may have run a file of their own with a model of this name.
+        monkeypatch.setitem(ExecutorRegistry._executors, Growth.name, Growth)
 
 
 class TestGameOfLife(CellModelContract):
