@@ -289,7 +289,7 @@ def cells_of(values):
     return geopandas.GeoDataFrame({"uso": values.ravel()}, geometry=boxes, crs=UTM)
 
 
-@pytest.mark.parametrize("kinds", ["polygons", "polygons and raster", "raster and polygons"])
+@pytest.mark.parametrize("kinds", ["polygons", "polygons and raster", "raster and polygons", "rasters"])
 def test_a_single_changed_cell_is_seen_on_any_pair_of_datasets(tmp_path, kinds):
     before = np.ones((40, 60), np.uint8)
     after = before.copy()
@@ -297,8 +297,8 @@ def test_a_single_changed_cell_is_seen_on_any_pair_of_datasets(tmp_path, kinds):
     write(tmp_path / "a.tif", before)
     write(tmp_path / "b.tif", after)
     with open_map(tmp_path / "a.tif") as a, open_map(tmp_path / "b.tif") as b:
-        old = a if kinds == "raster and polygons" else DrawableLayer(cells_of(before))
-        new = b if kinds == "polygons and raster" else DrawableLayer(cells_of(after))
+        old = a if kinds.startswith("raster") else DrawableLayer(cells_of(before))
+        new = b if kinds in {"polygons and raster", "rasters"} else DrawableLayer(cells_of(after))
         canvas = common_canvas((old, new), lambda _aspect: (4, 5))
         changed = gather(canvas, (new, "uso"), (old, "uso"), [1, 9]).change.became()
 
