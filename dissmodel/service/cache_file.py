@@ -45,6 +45,7 @@ class CacheFile:
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._openings = 0
 
     def close(self) -> None:
         """Let go of the file; a later call opens it again."""
@@ -90,6 +91,7 @@ class CacheFile:
                 if self._file() is None:
                     self._path.touch(mode=0o600)
                 self._opened = self._file()
+                self._openings += 1
                 self._db = sqlite3.connect(
                     self._path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
                 )
