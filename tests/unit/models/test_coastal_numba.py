@@ -134,6 +134,81 @@ def test_a_lone_source_reaches_over_the_edges_of_its_span():
         check(state, CoastalParameters(sea_level_rise_rate=0.3), steps=3)
 
 
+def dry(rows, cols):
+    """A plain of vegetation, far from any water."""
+    return CoastalState(
+        np.full((rows, cols), 2, np.uint8), np.full((rows, cols), 4, np.uint8), np.ones((rows, cols))
+    )
+
+
+def together(state, terms):
+    """Every number of threads yields every bit and every measure of NumPy's kernel, step by step."""
+    expected = copy(state)
+    kernels = {threads: (NumbaKernel(threads), copy(state)) for threads in (1, 3)}
+    for now in terms:
+        measures = NumpyKernel().step(expected, now)
+        for threads, (kernel, own) in kernels.items():
+            assert measures == kernel.step(own, now), f"{threads} threads, step {now.step}"
+            assert bits(expected) == bits(own), f"{threads} threads, step {now.step}"
+    return expected
+
+
+SHAPES = [(9, 200), (1, 130), (130, 1), (4, 31), (5, 33), (70, 65)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_skipped_spans_wake_up_when_water_comes(shape):
+    """One source: the flood moves on by a cell a step, over spans that were skipped before."""
+    state = dry(*shape)
+    state.alt[:] = np.arange(state.alt.size).reshape(shape) * 1e-3
+    state.uso.flat[0], state.solo.flat[0] = 3, 1
+
+    flooded = together(state, [Terms.at(t, CoastalParameters(sea_level_rise_rate=0.1)) for t in range(1, 45)])
+
+    assert (flooded.uso.flat[1:40] == 10).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_sea_that_falls_and_rises_again(shape):
+    """What a skipped span keeps must hold at any sea level."""
+    state = dry(*shape)
+    state.alt[:] = np.random.default_rng(3).uniform(0, 3, shape).round(1)
+    state.uso.flat[0], state.solo.flat[-1] = 3, 0
+    levels = [0.0, 2.0, -1.0, -1.0, 0.5, 3.0, 3.0]
+
+    together(state, [Terms(t, 0.1, level, level + 0.5) for t, level in enumerate(levels, 1)])
+
+
+def test_a_cell_below_the_floor_that_rises_becomes_a_source():
+    """It sends nothing at first, and its span has no sender."""
+    state = dry(5, 100)
+    state.uso[2, 31:33], state.alt[2, 31:33] = 3, [-0.1, 0.0]
+
+    together(state, [Terms.at(t, CoastalParameters(sea_level_rise_rate=0.2)) for t in range(1, 6)])
+
+
+def test_a_run_goes_on_with_another_kernel_in_the_middle():
+    """What a kernel knows is of one state after its own last step."""
+    state = dry(40, 90)
+    state.uso[:, :20], state.alt[:, :20] = 3, 0.0
+    expected, kernel = copy(state), NumbaKernel(2)
+    for t, own in enumerate([kernel, kernel, NumpyKernel(), kernel, NumbaKernel(1), kernel, kernel], 1):
+        now = Terms.at(t, CoastalParameters(sea_level_rise_rate=0.3))
+        measures = NumpyKernel().step(expected, now)
+
+        assert measures == own.step(state, now)
+        assert bits(expected) == bits(state)
+        if t == 5:
+            state = copy(state)  # a new state, as a resumed run has it
+
+
+def test_a_sea_wider_than_a_byte_counts():
+    state = dry(3, 2500)
+    state.uso[:] = 3
+
+    together(state, [Terms.at(t, CoastalParameters()) for t in range(1, 3)])
+
+
 def test_an_order_of_its_own_differs_from_row_major():
     """Else the tests of orders would show nothing."""
     rng = np.random.default_rng(5)
@@ -243,7 +318,7 @@ def test_a_numba_that_refuses_this_numpy_is_no_failure(monkeypatch, tmp_path):
 
 
 @pytest.mark.fast_cases("numba_flood")
-@pytest.mark.parametrize("name", ["numba_pixels", "numba_flood", "numba_build"])
+@pytest.mark.parametrize("name", ["numba_pixels", "numba_flood", "numba_spans"])
 def test_an_import_error_of_our_own_module_is_raised(name):
     """It is a bug, and the slow kernel would hide it."""
     script = f"""

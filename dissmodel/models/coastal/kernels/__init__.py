@@ -9,7 +9,8 @@ cells with neighbours  `numpy_cells.CellsKernel`      `numba_cells.NumbaCellsKer
 
 `step` is their interface, `choice` selects one of them by the size of the run. The rules of a step are
 written twice: in `numpy_rules` (classes of cells), and compiled in `numba_flood` (elevations) and
-`numba_classes` (land use and soil). `numba_measures` counts, `numba_build` compiles.
+`numba_classes` (land use and soil). `numba_spans` tells what a step may skip, `numba_measures` counts;
+`dissmodel.cells.kernel_lanes` and `kernel_build` are about the compiler.
 
 The same bits
 -------------
@@ -30,21 +31,35 @@ each of them once. Row k of the old state is kept at place k modulo 4 of small r
 state itself can be written in place, two rows behind the reading:
 
     row k - 3   old   its shares go into row k - 2
-    row k - 2   mid   written now: elevations, land use, soil, counts
+    row k - 2   mid   written now: land use and soil, elevations, counts
     row k - 1   last  its shares are computed now, from the heights of the rows k - 2, k - 1 and k
     row k       new   read now: heights into the ring, and one byte of traits a cell
     row k + 1         asked for ahead, so that the processor has it in its cache
 
-- Traits: the rules look at a cell once and keep the answers as bits (sends water, may drown, …); what a cell
-  becomes is then a few operations on the bytes of nine cells.
+- Traits: the rules look at a cell once and keep the answers as bits (is under water, may drown, …); what a
+  cell becomes is then a few operations on the bytes of nine cells, and a look at its elevation where any.
 - Bands: threads share the rows of the space as bands. Before any band begins, each of them copies the two
   rows above it and the two below it (its halo), because other threads overwrite these rows.
-- Spans: 64 cells of a row share a mark that one of them sends water. Where no mark is set nearby,
-  elevations stay as they are and are not computed.
-- Loops run over rows padded by cells outside the space, arrays of one dimension and one length, and select
-  instead of branching: so the compiler turns them into vector instructions.
+- Lanes: eight elevations, or 32 bytes of traits, are one vector. Rows of the rings are padded by cells
+  outside the space, and masks select instead of branching.
 - A visiting order other than row-major: the nine shares that a cell hears are sorted by the ranks of their
   senders, by a sorting network, before they are added.
+
+What a step skips (`numba_spans`)
+---------------------------------
+A span is 32 cells of a row. Its flags, the traits that any of its cells has, are kept from step to step, and
+before a step they become its marks:
+
+- Water may come where a cell in the span or in the eight around it is under water, even one that lies too low
+  to send: it may rise. Elsewhere no elevation changes, but by accretion on mangrove soil.
+- Land use or soil may change where a cell may become what a span around sends.
+- A span without such a mark, and none around, is not even read. Its flags stay as they are.
+
+Flags hold whatever the elevations and the sea level are, which may fall as well as rise. A span that is read
+gets the flags of its cells before the step; where a class changed, all flags, so that the next step looks
+again. Totals are those of the step before and the differences in the spans that changed; the first step on a
+state counts all of it. So between steps only the kernel may write a state: what others wrote is a new
+`CoastalState`.
 
 Cells with neighbours (`numba_cells`)
 -------------------------------------

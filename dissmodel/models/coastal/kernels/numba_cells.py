@@ -7,26 +7,20 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells import kernel_lanes
 from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
 from dissmodel.models.coastal import classes
-from dissmodel.models.coastal.kernels import numba_build, numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER, settle, silt_up, survey
-from dissmodel.models.coastal.kernels.numba_flood import NOTHING
-from dissmodel.models.coastal.kernels.numba_measures import (
-    COUNTS,
-    TermValues,
-    add_up,
-    count,
-    measures,
-    terms_of,
-)
+from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures
+from dissmodel.models.coastal.kernels.numba_classes import SENDS, SENDS_WATER
+from dissmodel.models.coastal.kernels.numba_flood import NOTHING, Bytes, Floats
+from dissmodel.models.coastal.kernels.numba_measures import COUNTS, TermValues, add_up, count
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.state import CellState
 
-Floats: TypeAlias = NDArray[np.float64]
-Bytes: TypeAlias = NDArray[np.uint8]
 Span: TypeAlias = tuple[int, int]
+
+_depends = cached(classes, kernel_lanes, numba_classes, numba_flood, numba_measures)
 
 CHUNK = 2048
 """How many cells are surveyed and settled at once; a multiple of 8."""
@@ -53,18 +47,17 @@ class Sent(NamedTuple):
 class CellBuffers(NamedTuple):
     """What one thread works in: bytes for a chunk, and its counts for `numba_measures.measures`."""
 
-    low: Bytes
     fate: Bytes
     counts: NDArray[np.int64]
 
 
 def buffers() -> CellBuffers:
     """Return a fresh `CellBuffers`; it serves one step."""
-    return CellBuffers(np.zeros(CHUNK, np.uint8), np.zeros(CHUNK, np.uint8), np.zeros(COUNTS + 2, np.int64))
+    return CellBuffers(np.zeros(CHUNK, np.uint8), np.zeros(COUNTS + 2, np.int64))
 
 
-@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
-def send(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
+@_depends
+def send(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, _own: CellBuffers) -> None:
     """Write what the cells of a span are and what they send; the state is only read.
 
     Parameters
@@ -77,17 +70,18 @@ def send(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: Cell
         As `numba_measures.terms_of` returns them.
     sent : Sent
         Written for these cells.
-    own : CellBuffers
-        The thread's own.
+    _own : CellBuffers
+        The thread's own; `receive` is given the same arguments.
     """
-    rise, level, reach, floor, _ = terms
+    rise, _, _, floor, _ = terms
     alt, offsets, neighbors = cells.alt, cells.offsets, cells.neighbors
     for first in range(span[0], span[1], CHUNK):
         last = min(first + CHUNK, span[1])
-        some = (alt[first:last], cells.uso[first:last], cells.solo[first:last])
         traits = sent.traits[first:last]
-        survey(some, (level, reach, floor), sent.heights[first:last], own.low[: last - first], traits)
+        numba_classes.survey(cells.uso[first:last], cells.solo[first:last], traits)
+        numba_classes.mark_sources(alt[first:last], floor, traits)
         for i in range(first, last):
+            sent.heights[i] = alt[i]
             share = NOTHING
             if (traits[i - first] & SENDS_WATER) != 0:
                 a = alt[i]
@@ -116,13 +110,13 @@ def _hear(sent: Sent, i: int, neighbors: NDArray[Any], first: int, last: int) ->
     return after
 
 
-@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
+@_depends
 def receive(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: CellBuffers) -> None:
     """Advance the cells of a span by what all have sent, in place, and count what is measured.
 
     The parameters are those of `send`; the counts in `own` are the result.
     """
-    sediment = terms[4]
+    _, level, reach, _, sediment = terms
     offsets, neighbors = cells.offsets, cells.neighbors
     for first in range(span[0], span[1], CHUNK):
         last = min(first + CHUNK, span[1])
@@ -137,13 +131,14 @@ def receive(cells: CellArrays, span: Span, terms: TermValues, sent: Sent, own: C
             if ((heard | here) & SENDS_WATER) != 0:
                 alt[i - first] = _hear(sent, i, neighbors, begin, end)
         if sediment != 0.0:
-            silt_up(alt, traits, sediment)
-        settle(traits, fate, cells.uso[first:last], cells.solo[first:last])
+            numba_classes.silt_up(alt, traits, sediment)
+        uso, solo = cells.uso[first:last], cells.solo[first:last]
+        numba_classes.limit(sent.heights[first:last], level, reach, fate)
+        numba_classes.settle(fate, uso, solo)
+        numba_classes.tally(traits, uso, solo, fate)
         own.fate[last - first :] = 0
-        count(own.fate.view(np.uint64), own.counts)
-        coarse, fine = add_up(alt)
-        own.counts[COUNTS] += coarse
-        own.counts[COUNTS + 1] += fine
+        count(own.fate, COUNTS, 1, own.counts)
+        add_up(alt, 1, own.counts)
 
 
 class NumbaCellsKernel(CompiledKernel):
@@ -164,12 +159,12 @@ class NumbaCellsKernel(CompiledKernel):
         passes, size = self.prepare(state), state.cells
         if len(self._sent.heights) != size:
             self._sent = Sent(np.empty(size), np.empty(size, np.uint8), np.empty(size))
-        cells, terms = _cells(state), terms_of(now)
+        cells, terms = _cells(state), numba_measures.terms_of(now)
         spans = cut(size, max(1, min(size, self.threads)))
         parts = [(cells, span, terms, self._sent, buffers()) for span in spans]
         self._run(passes, parts)
         state.step = now.step
-        return measures(now, [part[-1].counts.tolist() for part in parts])
+        return numba_measures.measures(now, [part[-1].counts.tolist() for part in parts])
 
 
 def _cells(state: CellState) -> CellArrays:

@@ -8,21 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells.kernel_build import inlined
+from dissmodel.cells.kernel_lanes import all_of, load
 from dissmodel.models.coastal import classes
-from dissmodel.models.coastal.kernels.numba_flood import around
-from dissmodel.models.coastal.kernels.numba_measures import LOWEST
+from dissmodel.models.coastal.kernels.numba_flood import Bytes, Floats, Turn
 
-Floats: TypeAlias = NDArray[np.float64]
-Bytes: TypeAlias = NDArray[np.uint8]
-Words: TypeAlias = NDArray[np.uint64]
-ThreeBytes: TypeAlias = tuple[Bytes, Bytes, Bytes]
 Codes: TypeAlias = tuple[int, ...]
-
-SPAN = 64
-"""How many cells of a row share the mark that a source is among them; a multiple of 8."""
-
-PAD = 8
-"""Cells outside the space before and after each row of a ring: one is needed, eight keep vectors aligned."""
 
 
 def _codes(members: NDArray[np.bool_]) -> Codes:
@@ -45,6 +35,8 @@ SENDS_WATER, SENDS_MUD, SENDS_MANGROVE = 1, 2, 4
 MAY_DROWN, MAY_TAKE_MUD, MAY_TAKE_MANGROVE = 8, 16, 32
 SILTS, WET = 64, 128
 SENDS = SENDS_WATER | SENDS_MUD | SENDS_MANGROVE
+MIGRATES = MAY_TAKE_MUD | MAY_TAKE_MANGROVE
+CHANGES = MAY_DROWN | MIGRATES
 
 
 @inlined
@@ -56,28 +48,16 @@ def _among(code: Any, codes: Codes) -> Any:
 
 
 @inlined
-def survey(
-    cells: tuple[Floats, Bytes, Bytes],
-    limits: tuple[float, float, float],
-    heights: Floats,
-    low: Bytes,
-    traits: Bytes,
-) -> None:
-    """Copy the elevations of cells and write the bits of each; `low` is room for bytes."""
-    alt, uso, solo = cells
-    level, reach, floor = limits
-    for c in range(alt.size):
-        heights[c] = alt[c]
-        low[c] = (alt[c] >= floor) | ((alt[c] <= level) << 1) | ((alt[c] <= reach) << 2)
-    for c in range(alt.size):
+def survey(uso: Bytes, solo: Bytes, traits: Bytes) -> None:
+    """Write the bits of cells, whatever their elevation; `mark_sources` adds which of them send water."""
+    for c in range(uso.size):
         wet = _among(uso[c], FLOODED)
         muddy = _among(solo[c], MANGROVE_SOIL)
-        target = _among(uso[c], MIGRATION_TARGET) & ((low[c] & 4) != 0)
+        target = _among(uso[c], MIGRATION_TARGET)
         traits[c] = (
-            (wet & ((low[c] & 1) != 0)) * SENDS_WATER
-            | _among(solo[c], MUD_SOURCE) * SENDS_MUD
+            _among(solo[c], MUD_SOURCE) * SENDS_MUD
             | _among(uso[c], MANGROVE_USE) * SENDS_MANGROVE
-            | ((not wet) & ((low[c] & 2) != 0)) * MAY_DROWN
+            | (not wet) * MAY_DROWN
             | (target & (solo[c] != MUD)) * MAY_TAKE_MUD
             | (target & muddy) * MAY_TAKE_MANGROVE
             | ((not wet) & muddy) * SILTS
@@ -86,32 +66,36 @@ def survey(
 
 
 @inlined
-def mark(words: Words, wet: NDArray[np.bool_]) -> None:
-    """Mark the spans of a row in which a cell sends water; `words` are eight cells' bits each."""
-    per_span = SPAN // 8
-    for span in range(wet.size):
-        found = np.uint64(0)
-        for word in words[span * per_span : (span + 1) * per_span]:
-            found |= word
-        wet[span] = (found & LOWEST) != 0
+def mark_sources(alt: Floats, floor: float, traits: Bytes) -> None:
+    """Add to the bits of cells whether they send water."""
+    for c in range(alt.size):
+        traits[c] |= (traits[c] >> 7) & (alt[c] >= floor)
 
 
 @inlined
-def become(traits: ThreeBytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
-    """Advance the classes of a row; what is counted of each cell is left in `fate`, a bit each."""
-    nw, n, ne, w, here, e, sw, s, se = around(traits, (PAD, PAD + uso.size))
-    for c in range(uso.size):
-        sent = (nw[c] | n[c] | ne[c] | w[c] | e[c] | sw[c] | s[c] | se[c]) & SENDS
-        fate[c] = here[c] & (sent << 3)
-    settle(here, fate, uso, solo)
+def foresee(traits: Bytes, turn: Turn, c: int) -> Any:
+    """Return what its neighbours would make of each cell of a span, whatever its elevation.
 
-
-@inlined
-def settle(here: Bytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
-    """Advance the classes of cells with these traits, given in `fate` what becomes of each.
-
-    What is counted of each cell is left in `fate`, a bit each.
+    The span begins at column `c` of the second of three rows of a ring.
     """
+    sent = all_of(np.uint8(0))
+    for row in turn:
+        for side in range(-1, 2):
+            if side != 0 or row != turn[1]:
+                sent = sent | load(traits[row], c + side)
+    return load(traits[turn[1]], c) & ((sent & all_of(np.uint8(SENDS))) << all_of(np.uint8(3)))
+
+
+@inlined
+def limit(alt: Floats, level: float, reach: float, fate: Bytes) -> None:
+    """Leave of the fate of cells what happens at their elevation before the step."""
+    for c in range(alt.size):
+        fate[c] &= (alt[c] <= level) * MAY_DROWN | (alt[c] <= reach) * MIGRATES
+
+
+@inlined
+def settle(fate: Bytes, uso: Bytes, solo: Bytes) -> None:
+    """Let cells become what their fate is."""
     for c in range(uso.size):
         use = uso[c]
         drowned = use
@@ -121,11 +105,16 @@ def settle(here: Bytes, fate: Bytes, uso: Bytes, solo: Bytes) -> None:
         uso[c] = np.uint8(MANGROVE) if (fate[c] & MAY_TAKE_MANGROVE) != 0 else use
     for c in range(uso.size):
         solo[c] = np.uint8(MUD) if (fate[c] & MAY_TAKE_MUD) != 0 else solo[c]
+
+
+@inlined
+def tally(traits: Bytes, uso: Bytes, solo: Bytes, counted: Bytes) -> None:
+    """Write what is counted of each cell, a bit each; `traits` are from before the step."""
     for c in range(uso.size):
-        fate[c] = (
-            (here[c] & SENDS_WATER)
+        counted[c] = (
+            (traits[c] & SENDS_WATER)
             | _among(uso[c], FLOODED_LAND) << 1
-            | (_among(uso[c], FLOODED) & ((here[c] & WET) == 0)) << 2
+            | (_among(uso[c], FLOODED) & ((traits[c] & WET) == 0)) << 2
             | (uso[c] == MANGROVE) << 3
             | (solo[c] == MUD) << 4
         )

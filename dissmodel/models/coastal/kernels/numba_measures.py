@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissmodel.cells.kernel_build import inlined
-from dissmodel.models.coastal.kernels.numba_build import bits_of
+from dissmodel.cells.kernel_lanes import bits_of
+from dissmodel.models.coastal.kernels.numba_flood import Bytes, Floats
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 
-Floats: TypeAlias = NDArray[np.float64]
-Words: TypeAlias = NDArray[np.uint64]
 TermValues: TypeAlias = tuple[float, float, float, float, float]
 
 # Eight bytes at once.
@@ -31,21 +30,22 @@ HIGHEST = 2.0**23  # what is farther off is left out, as the cells outside are
 
 
 @inlined
-def count(words: Words, counts: NDArray[np.int64]) -> None:
-    """Add the set bits of a row to their counts; `words` are eight cells' bits each."""
+def count(bits: Bytes, kinds: int, sign: int, counts: NDArray[np.int64]) -> None:
+    """Add how often the lowest bits of cells are set to `counts`, or take it off."""
+    words = bits.view(np.uint64)
     for first in range(0, words.size, 255):  # a byte adds up 255 bits at most
         some = words[first : first + 255]
-        for kind in range(COUNTS):
+        for kind in range(kinds):
             total = np.uint64(0)
             for word in some:
                 total += (word >> np.uint64(kind)) & LOWEST
             pairs = (total & EVEN_BYTES) + ((total >> np.uint64(8)) & EVEN_BYTES)
-            counts[kind] += np.int64((pairs * PAIRS) >> np.uint64(48))
+            counts[kind] += sign * np.int64((pairs * PAIRS) >> np.uint64(48))
 
 
 @inlined
-def add_up(alt: Floats) -> tuple[Any, Any]:
-    """Return the sum of elevations in units of 2^-16 m and, for what is left, of 2^-50 m."""
+def add_up(alt: Floats, sign: int, counts: NDArray[np.int64]) -> None:
+    """Add elevations to `counts`, in units of 2^-16 m and, for what is left, of 2^-50 m, or take them off."""
     coarse, fine = np.int64(0), np.int64(0)
     for c in range(alt.size):
         known = alt[c] if abs(alt[c]) < HIGHEST else 0.0
@@ -53,7 +53,8 @@ def add_up(alt: Floats) -> tuple[Any, Any]:
         small = (known - (big - COARSE)) + FINE
         coarse += bits_of(big) - bits_of(COARSE)
         fine += bits_of(small) - bits_of(FINE)
-    return coarse, fine
+    counts[COUNTS] += sign * coarse
+    counts[COUNTS + 1] += sign * fine
 
 
 def terms_of(now: Terms) -> TermValues:

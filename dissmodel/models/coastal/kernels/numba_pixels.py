@@ -2,77 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dissmodel.cells import kernel_lanes
 from dissmodel.cells.kernel_build import Compiled, CompiledKernel, cached, cut, inlined
+from dissmodel.cells.kernel_lanes import SPAN, fetch, load, store, together
 from dissmodel.models.coastal import classes
 from dissmodel.models.coastal.classes import NO_SOIL, NO_USE
-from dissmodel.models.coastal.kernels import numba_build, numba_classes, numba_flood, numba_measures
-from dissmodel.models.coastal.kernels.numba_build import fetch
-from dissmodel.models.coastal.kernels.numba_classes import PAD, SPAN, become, mark, silt_up, survey
-from dissmodel.models.coastal.kernels.numba_flood import (
-    CHUNK,
-    NOTHING,
-    gather,
-    gather_in_order,
-    hear,
-    send_shares,
-)
-from dissmodel.models.coastal.kernels.numba_measures import (
-    COUNTS,
-    TermValues,
-    add_up,
-    count,
-    measures,
-    terms_of,
-)
+from dissmodel.models.coastal.kernels import numba_classes, numba_flood, numba_measures, numba_spans
+from dissmodel.models.coastal.kernels.numba_flood import NOTHING, PAD, Bytes, Floats, Place, Turn
+from dissmodel.models.coastal.kernels.numba_measures import COUNTS, TermValues, add_up, count
+from dissmodel.models.coastal.kernels.numba_spans import CHANGED, READ, RISES, runs
 from dissmodel.models.coastal.kernels.step import Terms
 from dissmodel.models.coastal.metrics import StepMetrics
 from dissmodel.models.coastal.state import CoastalState
 
-Floats: TypeAlias = NDArray[np.float64]
-Bytes: TypeAlias = NDArray[np.uint8]
-Place: TypeAlias = tuple[int, int]
-Turn: TypeAlias = tuple[int, int, int]
-
 HALO = 2
 """Rows above and below a band that its new state depends on."""
 
+MARGIN = 3
+"""Rows of flags above and below a band that the marks of its rows and of its halo depend on."""
+
 _BANDS = 8  # for each thread
 _LEAST_ROWS = 32  # of a band, which reads four more
+_depends = cached(classes, kernel_lanes, numba_classes, numba_flood, numba_measures, numba_spans)
 
 
 class Rows(NamedTuple):
-    """Some rows of a state; all arrays have one shape (rows, cols)."""
+    """Some rows of a state; the visiting order has no columns where it is row-major."""
 
     alt: Floats
     uso: Bytes
     solo: Bytes
+    order: NDArray[np.signedinteger[Any]]
 
 
 class RowBuffers(NamedTuple):
-    """What a band works in: rings of four padded rows, single rows, and what is counted, shape (7,).
+    """What a band works in: rings of four padded rows, single rows, its marks, and counts, shape (7,).
 
-    Counted are sources, flooded, newly flooded, migrated mangrove and migrated mud, and the sum of elevations
-    in units of 2^-16 m and, for the rests, of 2^-50 m.
+    Counted are the sources, then by how much these grew in the step: flooded, newly flooded, migrated
+    mangrove, migrated mud, and the sum of elevations in units of 2^-16 m and, for the rests, of 2^-50 m.
     """
 
     heights: Floats
     shares: Floats
     ranks: Floats
     traits: Bytes
-    wet: NDArray[np.bool_]
-    low: Bytes
+    after: Floats
     fate: Bytes
-    heard: Floats
+    counted: Bytes
+    marks: Bytes
     counts: NDArray[np.int64]
 
 
-def buffers(cols: int, *, ordered: bool) -> RowBuffers:
-    """Return fresh buffers for a band of `cols` columns; they serve one step."""
+def buffers(rows: int, cols: int, *, ordered: bool) -> RowBuffers:
+    """Return fresh buffers for a band; they serve one step."""
     spans = -(-cols // SPAN)
     row = spans * SPAN
     ring = (4, row + 2 * PAD)
@@ -81,100 +68,124 @@ def buffers(cols: int, *, ordered: bool) -> RowBuffers:
         shares=np.full(ring, NOTHING),
         ranks=np.full(ring if ordered else (4, 0), -1.0),
         traits=np.zeros(ring, np.uint8),
-        wet=np.zeros((4, spans), np.bool_),
-        low=np.zeros(row, np.uint8),
+        after=np.empty(ring[1]),
         fate=np.zeros(row, np.uint8),
-        heard=np.empty(9 * CHUNK if ordered else 0),
+        counted=np.zeros(row, np.uint8),
+        marks=np.zeros((rows + 2 * MARGIN, spans + 2), np.uint8),
         counts=np.zeros(COUNTS + 2, np.int64),
     )
 
 
 @inlined
-def _clear(row: Floats) -> None:
-    for c in range(row.size):
-        row[c] = NOTHING
-
-
-@inlined
-def _copy(source: NDArray[Any], ring_row: Floats) -> None:
+def _copy(source: NDArray[Any], target: NDArray[Any]) -> None:
     for c in range(source.size):
-        ring_row[PAD + c] = source[c]
+        target[c] = source[c]
 
 
 @inlined
-def _three(ring: Any, turn: Turn) -> Any:
-    """Return three rows of a ring."""
-    return ring[turn[0]], ring[turn[1]], ring[turn[2]]
+def _cells(spans: Place, cols: int) -> Any:
+    """Return where the cells of some spans are in a row and in a row of a ring."""
+    first, last = spans[0] * SPAN, min(spans[1] * SPAN, cols)
+    return slice(first, last), slice(PAD + first, PAD + last)
 
 
 @inlined
-def _pour(
-    ring: RowBuffers,
-    turn: Turn,
-    place: Place,
-    ordered: bool,  # noqa: FBT001  (numba knows no arguments by keyword only)
-    out: Floats,
-) -> None:
-    """Write the elevations of some cells of a row."""
-    heights, shares = _three(ring.heights, turn), _three(ring.shares, turn)
-    if not ordered:
-        gather(heights, shares, (PAD + place[0], PAD + place[1]), out[place[0] : place[1]])
-        return
-    for first in range(place[0], place[1], CHUNK):
-        last = min(first + CHUNK, place[1])
-        some = (PAD + first, PAD + last)
-        hear(heights, shares, some, ring.heard)
-        gather_in_order(heights[1], ring.heard, _three(ring.ranks, turn), some, out[first:last])
+def _read(cells: Any, marks: Bytes, floor: float, ring: RowBuffers, new: int) -> None:
+    """Read the spans of a row that something may happen in or beside."""
+    (alt, uso, solo, order), traits = cells, ring.traits[new]
+    for spans in runs(marks, READ):
+        here, there = _cells(spans, uso.size)
+        numba_classes.survey(uso[here], solo[here], traits[there])
+    for spans in runs(marks, RISES):
+        here, there = _cells(spans, uso.size)
+        _copy(alt[here], ring.heights[new][there])
+        _copy(order[here], ring.ranks[new][there])
+        numba_classes.mark_sources(alt[here], floor, traits[there])
 
 
 @inlined
-def _flood(
-    ring: RowBuffers,
-    turn: Turn,
-    ordered: bool,  # noqa: FBT001  (as above)
-    out: Floats,
-) -> None:
-    """Write the elevations of a row wherever a source is near; a run of such spans goes in one piece."""
-    spans = ring.wet.shape[1]
-    begin = 0
-    for span in range(spans + 1):
-        near = False
-        if span < spans:
-            for beside in range(max(span - 1, 0), min(span + 2, spans)):
-                near |= ring.wet[turn[0], beside] | ring.wet[turn[1], beside] | ring.wet[turn[2], beside]
-        if not near:
-            if begin < span:
-                _pour(ring, turn, (begin * SPAN, min(span * SPAN, out.size)), ordered, out)
-            begin = span + 1
-
-
-@inlined
-def _send(ring: RowBuffers, turn: Turn, rise: float) -> None:
-    """Write the shares of the second of three rows."""
-    row = turn[1]
-    _clear(ring.shares[row])
-    heights = _three(ring.heights, turn)
-    for span in range(ring.wet.shape[1]):
-        if ring.wet[row, span]:
-            first = PAD + span * SPAN
-            send_shares(heights, ring.traits[row], (first, first + SPAN), rise, ring.shares[row])
-
-
-@inlined
-def _fetch(band: Rows, k: int) -> None:
+def _fetch(band: Rows, row: int, marks: Bytes) -> None:
     """Ask for the row that is read next, a cache line of 64 bytes at a time.
 
     The processor foresees only what follows in memory without a pause; this saved a sixth of the time.
     """
-    for c in range(0, band.alt.shape[1], 8):
-        fetch(band.alt[k], c)
-    for c in range(0, band.alt.shape[1], 64):
-        fetch(band.uso[k], c)
-        fetch(band.solo[k], c)
+    for begin, end in runs(marks, READ):
+        for c in range(begin * SPAN, min(end * SPAN, band.uso.shape[1]), 64):
+            fetch(band.uso[row], c)
+            fetch(band.solo[row], c)
+    for begin, end in runs(marks, RISES):
+        for c in range(begin * SPAN, min(end * SPAN, band.uso.shape[1]), 8):
+            fetch(band.alt[row], c)
 
 
-@cached(classes, numba_build, numba_classes, numba_flood, numba_measures)
-def advance(band: Rows, halo: Rows, orders: Any, terms: TermValues, ring: RowBuffers) -> None:
+@inlined
+def _settle(ring: RowBuffers, turn: Turn, spans: Any, cells: Any, limits: Any) -> None:
+    """Advance the classes of a row where they change, and its flags."""
+    (marks, flags), (alt, uso, solo) = spans, cells
+    for begin, end in runs(marks, READ):
+        traits = ring.traits[turn[1]][PAD + begin * SPAN : PAD + end * SPAN]
+        numba_spans.sum_up(traits, flags[begin:end])
+        count(traits, 1, 1, ring.counts)
+    for span in range(marks.size):
+        first, (here, there) = span * SPAN, _cells((span, span + 1), alt.size)
+        if (marks[span] & numba_classes.CHANGES) == 0:
+            continue
+        fate = numba_classes.foresee(ring.traits, turn, PAD + first)
+        if together(fate) == 0:
+            continue
+        store(ring.fate, first, fate)
+        numba_classes.limit(alt[here], limits[0], limits[1], ring.fate[here])
+        if together(load(ring.fate, first)) == 0:
+            continue
+        traits, counted = ring.traits[turn[1]][there], ring.counted[first : first + SPAN]
+        numba_classes.tally(traits, uso[here], solo[here], counted)
+        count(counted, COUNTS, -1, ring.counts)
+        numba_classes.settle(ring.fate[here], uso[here], solo[here])
+        numba_classes.tally(traits, uso[here], solo[here], counted)
+        count(counted, COUNTS, 1, ring.counts)
+        flags[span] = CHANGED
+
+
+@inlined
+def _raise(ring: RowBuffers, turn: Turn, marks: Bytes, sediment: float, alt: Floats) -> None:
+    """Advance the elevations of a row where they may change."""
+    for spans in runs(marks, RISES):
+        here, there = _cells(spans, alt.size)
+        place = PAD + spans[0] * SPAN, PAD + spans[1] * SPAN
+        if ring.ranks.shape[1] > 0:
+            numba_flood.gather_in_order((ring.heights, ring.shares, ring.ranks), turn, place, ring.after)
+        else:
+            numba_flood.gather((ring.heights, ring.shares), turn, place, ring.after)
+        after = ring.after[there]
+        if sediment != 0.0:
+            numba_classes.silt_up(after, ring.traits[turn[1]][there], sediment)
+        add_up(alt[here], -1, ring.counts)
+        add_up(after, 1, ring.counts)
+        _copy(after, alt[here])
+
+
+# The passes of a step all take the same arguments, whether they use them or not.
+@_depends
+def take_stock(band: Rows, _halo: Rows, _terms: TermValues, flags: Bytes, ring: RowBuffers) -> None:
+    """Write the flags of a band before its first step and count what is in it; see `advance`."""
+    traits = ring.traits[0][PAD:-PAD]
+    for row in range(band.alt.shape[0]):
+        uso, solo = band.uso[row], band.solo[row]
+        numba_classes.survey(uso, solo, traits[: uso.size])
+        numba_spans.sum_up(traits, flags[row + MARGIN][1:-1])
+        numba_classes.tally(traits, uso, solo, ring.counted)
+        count(ring.counted, COUNTS, 1, ring.counts)
+        add_up(band.alt[row], 1, ring.counts)
+
+
+@_depends
+def foresee(_band: Rows, _halo: Rows, terms: TermValues, flags: Bytes, ring: RowBuffers) -> None:
+    """Write the marks of a band; see `advance`."""
+    numba_spans.foresee_spans(flags, 0 if terms[-1] == 0.0 else numba_classes.SILTS, ring.marks)
+
+
+@_depends
+def advance(band: Rows, halo: Rows, terms: TermValues, flags: Bytes, ring: RowBuffers) -> None:
     """Advance a band of rows in place by one step and count what is measured.
 
     Parameters
@@ -183,64 +194,67 @@ def advance(band: Rows, halo: Rows, orders: Any, terms: TermValues, ring: RowBuf
         The band.
     halo : Rows
         The two rows above the band and the two below it, before the step.
-    orders : tuple of two ndarray of int32 or int64, or None
-        The ranks of the cells of both in the visiting order; None for row-major.
     terms : tuple of float
         As `numba_measures.terms_of` returns them.
+    flags : ndarray of uint8
+        The flags of its spans, a frame of `MARGIN` rows and one column around them.
     ring : RowBuffers
-        Fresh buffers; their counts are the result.
+        Fresh buffers with the marks that `foresee` wrote; their counts are the result.
     """
     rise, level, reach, floor, sediment = terms
-    rows, cols = band.alt.shape
-    inside = slice(PAD, PAD + cols)
+    rows = band.alt.shape[0]
     for k in range(-HALO, rows + HALO):
         new, last, mid, old = k & 3, (k - 1) & 3, (k - 2) & 3, (k - 3) & 3
         within = 0 <= k < rows
         source = band if within else halo
         at = k if within else (k + HALO if k < 0 else k + HALO - rows)
-        cells = source.alt[at], source.uso[at], source.solo[at]
-        survey(
-            cells, (level, reach, floor), ring.heights[new][inside], ring.low[:cols], ring.traits[new][inside]
-        )
-        if orders is not None:
-            _copy(orders[0][at] if within else orders[1][at], ring.ranks[new])
+        cells = source.alt[at], source.uso[at], source.solo[at], source.order[at]
+        _read(cells, ring.marks[k + MARGIN, 1:-1], floor, ring, new)
         if 0 <= k + 1 < rows:
-            _fetch(band, k + 1)
-        mark(ring.traits[new][PAD : PAD + ring.fate.size].view(np.uint64), ring.wet[new])
-        _send(ring, (mid, last, new), rise)
-        if k < HALO:
-            continue
-        r, turn = k - HALO, (old, mid, last)
-        out = band.alt[r]
-        _flood(ring, turn, orders is not None, out)
-        if sediment != 0.0:
-            silt_up(out, ring.traits[mid][inside], sediment)
-        become(_three(ring.traits, turn), ring.fate, band.uso[r], band.solo[r])
-        count(ring.fate.view(np.uint64), ring.counts)
-        coarse, fine = add_up(out)
-        ring.counts[COUNTS] += coarse
-        ring.counts[COUNTS + 1] += fine
+            _fetch(band, k + 1, ring.marks[k + 1 + MARGIN, 1:-1])
+        for begin, end in runs(ring.marks[k - 1 + MARGIN, 1:-1], READ):
+            place = PAD + begin * SPAN, PAD + end * SPAN
+            numba_flood.send_shares((ring.heights, ring.traits, ring.shares), (mid, last, new), place, rise)
+        if k >= HALO:
+            r, turn = k - HALO, (old, mid, last)
+            marks = ring.marks[r + MARGIN, 1:-1]
+            settled = band.alt[r], band.uso[r], band.solo[r]
+            _settle(ring, turn, (marks, flags[r + MARGIN, 1:-1]), settled, (level, reach))
+            _raise(ring, turn, marks, sediment, band.alt[r])
 
 
 class NumbaKernel(CompiledKernel):
     """The step on pixels compiled with numba; bit for bit that of `NumpyKernel`.
 
-    The state is advanced in place. Besides it a thread needs rings of four rows.
+    The state is advanced in place. Besides it a thread needs rings of four rows, and each span two bytes.
+    What is known of a state is kept for its next step: between steps only the kernel may write it.
     """
+
+    _kept: tuple[CoastalState | None, int, Bytes, list[int]] = (None, 0, np.zeros(0, np.uint8), [])
 
     def prepare(self, state: CoastalState) -> tuple[Compiled, ...]:
         """Compile what `state` needs, or load it from the cache, and return it; a step does so too."""
-        kind = None if state.order is None else state.order.dtype
-        return self._prepare(kind, (advance,), _work(state, slice(0, 0), (0.0,) * 5))
+        flags = np.zeros((2 * MARGIN, 2), np.uint8)
+        work = _work(state, slice(0, 0), (0.0,) * 5, flags)
+        return self._prepare(work[0].order.dtype, (take_stock, foresee, advance), work)
 
     def step(self, state: CoastalState, now: Terms) -> StepMetrics:
         """Advance `state` in place by one step and return its measures."""
-        terms = terms_of(now)
+        passes, terms = self.prepare(state), numba_measures.terms_of(now)
+        known, step, flags, totals = self._kept
+        if known is state and step == state.step:
+            passes = passes[1:]
+        else:
+            rows, cols = state.shape
+            flags, totals = np.zeros((rows + 2 * MARGIN, -(-cols // SPAN) + 2), np.uint8), [0] * (COUNTS + 2)
         # Each takes copies of its neighbours' rows before any of them begins.
-        bands = [_work(state, rows, terms) for rows in _bands(state.shape[0], self.threads)]
-        self._run(self.prepare(state), bands)
+        bands = [_work(state, rows, terms, flags) for rows in _bands(state.shape[0], self.threads)]
+        self._run(passes, bands)
+        totals = [sum(one) for one in zip(totals, *(band[-1].counts.tolist() for band in bands), strict=True)]
         state.step = now.step
-        return measures(now, [band[-1].counts.tolist() for band in bands])
+        # Sources and newly flooded cells are those of one step.
+        self._kept = state, now.step, flags, [0, totals[1], 0, *totals[3:]]
+        return numba_measures.measures(now, [totals])
 
 
 def _bands(rows: int, threads: int) -> list[slice]:
@@ -252,17 +266,22 @@ def _bands(rows: int, threads: int) -> list[slice]:
     return [slice(*band) for band in cut(rows, bands)]
 
 
-def _work(state: CoastalState, rows: slice, terms: tuple[float, ...]) -> tuple[Any, ...]:
+def _work(state: CoastalState, rows: slice, terms: tuple[float, ...], flags: Bytes) -> tuple[Any, ...]:
     """Return the arguments of `advance` for a band."""
-    band = Rows(state.alt[rows], state.uso[rows], state.solo[rows])
-    halo = Rows(
-        _halo(state.alt, rows, np.nan), _halo(state.uso, rows, NO_USE), _halo(state.solo, rows, NO_SOIL)
+    order = np.empty((state.shape[0], 0), np.int32) if state.order is None else state.order
+    arrays: tuple[Any, ...] = (state.alt, state.uso, state.solo, order)
+    halo = Rows(*map(_rows_beside, arrays, [rows] * 4, (np.nan, NO_USE, NO_SOIL, -1)))
+    ring = buffers(rows.stop - rows.start, state.shape[1], ordered=state.order is not None)
+    return (
+        Rows(*(array[rows] for array in arrays)),
+        halo,
+        terms,
+        flags[rows.start : rows.stop + 2 * MARGIN],
+        ring,
     )
-    orders = None if state.order is None else (state.order[rows], _halo(state.order, rows, -1))
-    return band, halo, orders, terms, buffers(state.shape[1], ordered=orders is not None)
 
 
-def _halo(array: NDArray[Any], rows: slice, outside: float) -> NDArray[Any]:
+def _rows_beside(array: NDArray[Any], rows: slice, outside: float) -> NDArray[Any]:
     """Return copies of the two rows above a band and of the two below it."""
     halo = np.full((2 * HALO, array.shape[1]), outside, dtype=array.dtype)
     for place, row in enumerate((rows.start - 2, rows.start - 1, rows.stop, rows.stop + 1)):

@@ -56,4 +56,7 @@ class Kernel(Protocol[State_contra]):
     def threads(self) -> int: ...  # noqa: D102  (see above)
 
     def step(self, state: State_contra, now: Terms) -> StepMetrics:
-        """Advance `state` in place, its ``step`` too, by one step and return the measures."""
+        """Advance `state` in place, its ``step`` too, by one step and return the measures.
+
+        A kernel may keep what it knows of a state: what others write between its steps is a new state.
+        """
