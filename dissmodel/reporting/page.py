@@ -151,7 +151,7 @@ def _environment() -> Environment:
         loader=PackageLoader("dissmodel.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -172,7 +172,7 @@ def _is(kind: type) -> Any:
     return lambda value: isinstance(value, kind)
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """Return a value as a page shows it: a text without what can't be seen, and not too long."""
     if hasattr(value, "__html__"):  # a template's own
         return value

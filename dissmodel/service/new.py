@@ -25,7 +25,8 @@ from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
-ROUTERS = (open_to_all, reader, submitter)
+loaded_by_pages = router("reader", pages=True)
+ROUTERS = (open_to_all, reader, submitter, loaded_by_pages)
 _LINKED_S, _PIECE = 3600, 1 << 20
 # A report has its style and script in itself; it may do nothing in the name of this service.
 _REPORT_POLICY = (
@@ -70,7 +71,7 @@ def metrics(request: Request) -> PlainTextResponse:
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-@reader.get("/jobs/{experiment_id}/events", response_class=StreamingResponse)
+@loaded_by_pages.get("/jobs/{experiment_id}/events", response_class=StreamingResponse)
 async def events(
     experiment_id: Id, request: Request, last: Annotated[str | None, Header(alias="Last-Event-ID")] = None
 ) -> Response:
@@ -129,7 +130,7 @@ def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
     return uploads.known(parts_of(request).service.inputs, label, name)
 
 
-@reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)
+@loaded_by_pages.get("/experiments/{experiment_id}/preview.png", response_class=Response)
 def preview(experiment_id: Id, request: Request) -> Response:
     """Return a picture of the result: before, after and change."""
     return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")

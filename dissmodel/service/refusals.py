@@ -14,6 +14,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "no_key": (401, "Send it in the header X-API-Key, or as a bearer token."),
         "wrong_key": (403, "Send it in the header X-API-Key, or as a bearer token."),
         "wrong_role": (403, "Ask the administrator of the service for another key."),
+        "form_refused": (403, "Open the page again, and send the form once more."),
         "foreign_request": (403, "Use http://127.0.0.1:PORT on the same machine, or set service.keys."),
         "link_invalid": (403, "Ask for another link: GET /download"),
         "unknown_job": (404, "List the jobs: GET /jobs"),
