@@ -21,9 +21,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from dissmodel import __version__
 from dissmodel.errors import UsageError
+from dissmodel.markup import number, shown, value_text
 from dissmodel.printable import count
 from dissmodel.record.redact import redact
-from dissmodel.reporting.page import number, shown, value_text
 from dissmodel.service.refusals import refused
 
 PATH = "/ui"
