@@ -16,9 +16,9 @@ from dissmodel import temporary
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
 from dissmodel.record.plain import plain
-from dissmodel.service import exports, uploads
+from dissmodel.service import checking, exports, models, uploads
 from dissmodel.service.auth import router
-from dissmodel.service.bodies import Experiments
+from dissmodel.service.bodies import Experiments, Job
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
 from dissmodel.service.pictures import picture
@@ -121,6 +121,17 @@ def link_file(experiment_id: Id, path: str, request: Request) -> Mapping[str, An
     parts.service.completed(experiment_id)
     uri = f"{parts.service.truth.experiment(experiment_id).uri}{path}"
     return {"url": parts.downloads.link(uri, _LINKED_S), "expires_in_hours": _LINKED_S // 3600}
+
+
+@submitter.post("/check_job")
+def check_job(body: Job, request: Request) -> Mapping[str, Any]:
+    """Return what is wrong with a job, as ``dissmodel validate`` finds it; nothing is submitted."""
+
+    def find() -> models.Model:
+        return models.find_model(body.model_name, body.package)
+
+    found = checking.check(parts_of(request).service, body.model_dump(), find)
+    return {"ok": found.ok, "findings": found.findings, "parameters": found.parameters}
 
 
 @submitter.get("/data/upload/{label}/{name}")

@@ -10,6 +10,7 @@ from dissmodel.errors import UsageError
 REFUSALS: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
         "job_ended": (400, "Only a job that waits or runs can be cancelled."),
+        "sweep_ended": (400, "Only a sweep whose runs wait or run can be cancelled."),
         "not_completed": (400, "Only an experiment that completed has a result."),
         "no_key": (401, "Send it in the header X-API-Key, or as a bearer token."),
         "wrong_key": (403, "Send it in the header X-API-Key, or as a bearer token."),
@@ -17,6 +18,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "foreign_request": (403, "Use http://127.0.0.1:PORT on the same machine, or set service.keys."),
         "link_invalid": (403, "Ask for another link: GET /download"),
         "unknown_job": (404, "List the jobs: GET /jobs"),
+        "unknown_sweep": (404, "List the sweeps: GET /sweeps"),
         "unknown_model": (404, "List the models: GET /models"),
         "object_missing": (404, "Check its name."),
         "record_missing": (404, "Check the id of the experiment."),

@@ -30,6 +30,13 @@ ROUTES = {
     "GET /experiments/{experiment_id}/report": "reader",
     "GET /experiments/{experiment_id}/export/{kind}": "reader",
     "GET /experiments": "reader",
+    "GET /sweeps": "reader",
+    "GET /sweeps/{sweep_id}": "reader",
+    "GET /sweeps/{sweep_id}/runs": "reader",
+    "GET /sweeps/{sweep_id}/runs.csv": "reader",
+    "POST /submit_sweep": "submitter",
+    "POST /check_job": "submitter",
+    "DELETE /sweeps/{sweep_id}": "submitter",
     "GET /download": "reader",
     "GET /metrics": "reader",
     "POST /submit_job": "submitter",
@@ -72,7 +79,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
-    filled |= {"kind": "text", "processID:path": "flood", "jobID": ID}
+    filled |= {"kind": "text", "sweep_id": ID, "processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
