@@ -37,6 +37,7 @@ CREATE TABLE job (
     request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX job_by_time ON job (submitted_at, id);
+CREATE INDEX job_by_model ON job (model, submitted_at, id);
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = "INSERT OR IGNORE INTO job (id, submitted_at, model, state, request) VALUES (?, ?, ?, 'queued', ?)"
@@ -64,7 +65,14 @@ SELECT json_extract(document, '$.error.code') AS code, count(*) FROM job GROUP B
 _SECONDS = """
 SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.seconds') AS seconds FROM job)
 """
-_VERSION = 2
+# Each name leads to the next: however many jobs there are, only the names are read.
+_MODELS = f"""
+WITH RECURSIVE named(model) AS (
+    SELECT min(model) FROM job
+    UNION ALL SELECT (SELECT min(model) FROM job WHERE model > named.model) FROM named WHERE model NOT NULL
+) SELECT model FROM named WHERE model NOT NULL LIMIT {MOST}
+"""  # noqa: S608  (a constant)
+_VERSION = 3
 _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
 
@@ -158,6 +166,10 @@ class Board(CacheFile):
         jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
         following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
         return {"experiments": jobs, "total": total, "next": following}
+
+    def models(self) -> list[str]:
+        """Return the models that jobs have named, at most `MOST`."""
+        return [model for (model,) in self._rows(_MODELS)]
 
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""

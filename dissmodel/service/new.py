@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
@@ -18,7 +18,7 @@ from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
-from dissmodel.service.pictures import picture
+from dissmodel.service.products import product
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
@@ -93,13 +93,13 @@ def log(experiment_id: Id, request: Request, after: Annotated[int, Query(ge=0)] 
 def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -> Mapping[str, Any]:
     """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
     query = request.query_params.items()
-    parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
+    parameters = {name[6:]: value_of(text) for name, text in query if name.startswith("param.")}
     parts_of(request).board.refresh()  # what has ended since is indexed
     page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
     return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """Return what a value in a query means: a number, true, false or a text."""
     try:
         return json.loads(text)
@@ -125,7 +125,7 @@ def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
 @loaded_by_pages.get("/experiments/{experiment_id}/preview.png", response_class=Response)
 def preview(experiment_id: Id, request: Request) -> Response:
     """Return a picture of the result: before, after and change."""
-    return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
+    return FileResponse(product(parts_of(request).service, experiment_id, "preview.png"))
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

@@ -23,6 +23,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "record_missing": (404, "Check the id of the experiment."),
         "no_record": (404, "See why: GET /job/ID"),
         "no_picture": (404, "Get its files: GET /download"),
+        "no_product": (404, "Get its files: GET /download"),
         "body_slow": (408, "Send it again."),
         "ambiguous_model": (409, "Give the whole name of one of them."),
         "not_ended": (409, "Ask again when the job has ended."),
