@@ -16,9 +16,10 @@ from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.source import Source
 from dissmodel.preview.amounts import CellCounts, class_table
 from dissmodel.preview.panels import MapPanel, ResultMaps, result_maps
+from dissmodel.printable import number
 from dissmodel.progress import current
 from dissmodel.reporting.measures import class_word, step_chart
-from dissmodel.reporting.page import Bar, Cell, Page, Swatch, Table, number, table
+from dissmodel.reporting.page import Bar, Cell, Page, Swatch, Table, table
 from dissmodel.reporting.transitions import class_counts, transitions
 from dissmodel.warn import keeping_warnings
 

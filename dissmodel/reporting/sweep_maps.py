@@ -9,7 +9,8 @@ from dissmodel.cells.style import style_legend
 from dissmodel.preview.canvas import common_canvas
 from dissmodel.preview.panels import MapPanel
 from dissmodel.preview.sampling import Drawable, gather, open_map
-from dissmodel.reporting.page import Page, Swatch, number
+from dissmodel.printable import number
+from dissmodel.reporting.page import Page, Swatch
 from dissmodel.reporting.result_maps import gradient, scale_bar
 from dissmodel.sweeping.maps import MODAL
 from dissmodel.visualization.colours import class_picture, ramp_picture

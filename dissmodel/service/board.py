@@ -39,6 +39,7 @@ CREATE TABLE job (
 );
 CREATE INDEX job_of_sweep ON job (sweep, submitted_at) WHERE sweep NOT NULL;
 CREATE INDEX job_by_time ON job (submitted_at, id);
+CREATE INDEX job_by_model ON job (model, submitted_at, id);
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = """
@@ -77,6 +78,13 @@ SELECT json_extract(document, '$.error.code') AS code, count(*) FROM job GROUP B
 _SECONDS = """
 SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.seconds') AS seconds FROM job)
 """
+# Each name leads to the next: however many jobs there are, only the names are read.
+_MODELS = f"""
+WITH RECURSIVE named(model) AS (
+    SELECT min(model) FROM job
+    UNION ALL SELECT (SELECT min(model) FROM job WHERE model > named.model) FROM named WHERE model NOT NULL
+) SELECT model FROM named WHERE model NOT NULL LIMIT {MOST}
+"""  # noqa: S608  (a constant)
 _VERSION = 3
 _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
@@ -195,6 +203,10 @@ class Board(CacheFile):
         entries = self._service.entries(*ids)
         rows = self._rows(_NAMED, {"ids": json.dumps(ids)})
         return {row[0]: _shown(row[1], row[2], entries.get(row[0])) for row in rows}
+
+    def models(self) -> list[str]:
+        """Return the models that jobs have named, at most `MOST`."""
+        return [model for (model,) in self._rows(_MODELS)]
 
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""

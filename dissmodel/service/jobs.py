@@ -93,7 +93,8 @@ def document_of(view: View) -> dict[str, Any]:
     commit = (record.model_commit if record is not None else "") or request.commit
     said = {"resolved_spec": request.spec, "parameters": request.parameters}
     told = dict.fromkeys(("output_path", "output_sha256", "input_sha256", "code_version", "seconds"))
-    told |= redact_document(said) if record is None else _told_by(record)
+    shown = redact_document(said)
+    told |= shown if record is None else _told_by(record)
     lines = (*view.lines[-_SHOWN_LINES:], *([error.message[:LINE_LENGTH]] if error is not None else ()))
     found: dict[str, Any] = plain(
         {
@@ -114,6 +115,7 @@ def document_of(view: View) -> dict[str, Any]:
             "error": error.model_dump() if error is not None else None,
             "reproduces": request.reproduces,
             "sweep": request.sweep or None,
+            "given": shown["parameters"],
             **told,
         }
     )

@@ -22,7 +22,8 @@ from dissmodel.service.sweeps import Sweeps
 from dissmodel.sweeping.folder import column_of_metric, column_of_varied
 
 reader, submitter = router("reader"), router("submitter")
-ROUTERS = (reader, submitter)
+loaded_by_pages = router("reader", pages=True)
+ROUTERS = (reader, submitter, loaded_by_pages)
 
 Id = Annotated[str, Path(alias="sweep_id", description="32 hex digits")]
 _BEFORE = ("replicate", "seed", "status")
@@ -84,7 +85,7 @@ def list_runs(
     }
 
 
-@reader.get("/sweeps/{sweep_id}/runs.csv", response_class=PlainTextResponse)
+@loaded_by_pages.get("/sweeps/{sweep_id}/runs.csv", response_class=PlainTextResponse)
 def table(sweep_id: Id, request: Request) -> PlainTextResponse:
     """Return all rows as a CSV, with columns as ``dissmodel sweep`` names them."""
     parts = parts_of(request)

@@ -47,6 +47,20 @@ ROUTES = {
     "POST /data/upload": "submitter",
     "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
+    "GET /ui": "reader",
+    "GET /ui/diff": "reader",
+    "GET /ui/queue": "reader",
+    "GET /ui/experiments/{experiment_id}": "reader",
+    "GET /ui/experiments/{experiment_id}/map": "reader",
+    "GET /ui/experiments/{experiment_id}/report": "reader",
+    "GET /ui/experiments/{experiment_id}/exports": "reader",
+    "GET /ui/experiments/{experiment_id}/files/{path:path}": "reader",
+    "POST /ui/experiments/{experiment_id}/cancel": "submitter",
+    "POST /ui/experiments/{experiment_id}/reproduce": "submitter",
+    "GET /ui/static/{path:path}": None,
+    "GET /ui/sign-in": None,
+    "POST /ui/sign-in": None,
+    "POST /ui/sign-out": None,
     "GET /ogc/": None,
     "GET /ogc/conformance": None,
     "GET /ogc/api": None,
@@ -106,8 +120,12 @@ def test_a_role_may_do_what_weaker_roles_may(house):
 def test_without_a_key_nothing_is_told(house):
     answers = {route: ask(house, route, None) for route in GUARDED}
 
-    assert dict.fromkeys(GUARDED, (401, "no_key", "Bearer")) == {
-        route: (one.status_code, one.json()["code"], one.headers["WWW-Authenticate"])
+    assert {route: (401, "sign in" if "/ui" in route else "no_key", "Bearer") for route in GUARDED} == {
+        route: (
+            one.status_code,
+            "sign in" if "<h1>Sign in</h1>" in one.text else one.json()["code"],
+            one.headers["WWW-Authenticate"],
+        )
         for route, one in answers.items()
     }
 
