@@ -1,5 +1,5 @@
 """Pages for a browser, below ``/ui``: they work without script, and show what the HTTP API answers."""
 
-from dissmodel.service.pages import base, experiments
+from dissmodel.service.pages import base, experiments, listing
 
-ROUTERS = (*base.ROUTERS, *experiments.ROUTERS)
+ROUTERS = (*base.ROUTERS, *experiments.ROUTERS, *listing.ROUTERS)

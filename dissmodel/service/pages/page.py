@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from dissmodel import __version__
 from dissmodel.errors import UsageError
+from dissmodel.experiment.files import name_of
 from dissmodel.markup import number, shown, value_text
 from dissmodel.printable import count
 from dissmodel.record.redact import redact
@@ -35,6 +36,7 @@ _CSP = (
 )
 _HEADERS = {"Content-Security-Policy": _CSP, "Referrer-Policy": "same-origin"}
 _FOREVER = "public, max-age=31536000, immutable"
+_MINUTE = 60
 _SPANS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (365 / 30, "month"), (math.inf, "year"))
 
 
@@ -52,6 +54,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "token": state.sessions.token(request),
         "here": request.url.path,
         "version": __version__,
+        "server": str(request.base_url).rstrip("/"),
     }
     text = _environment().get_template(template).render(given | values)
     return HTMLResponse(text, status, _HEADERS)
@@ -122,6 +125,8 @@ def _environment() -> Environment:
         "number": number,
         "value": value_text,
         "bytes": _bytes,
+        "duration": _duration,
+        "name": name_of,
         "exact": lambda value: Markup(escape(str(value))),  # noqa: S704  (escaped)
         "redact": redact,
     }
@@ -151,6 +156,20 @@ def _time(given: datetime | str) -> datetime:
 
 def _utc(given: datetime | str) -> str:
     return _time(given).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _duration(seconds: float) -> str:
+    """Return how long something took.
+
+    >>> _duration(0.25), _duration(75), _duration(7300)
+    ('0.25 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < _MINUTE:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return (
+        f"{minutes} min {rest} s" if minutes < _MINUTE else f"{minutes // _MINUTE} h {minutes % _MINUTE} min"
+    )
 
 
 def _bytes(size: int) -> str:
