@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import Form, Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.files import artifacts_of
@@ -17,14 +17,14 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.record.export import cite
 from dissmodel.record.export.described import Described
 from dissmodel.record.redact import redact_document
-from dissmodel.record.report_file import POLICY
+from dissmodel.service import new
 from dissmodel.service.auth import caller_of
+from dissmodel.service.exports import Kind
 from dissmodel.service.jobs import View, document_of
 from dissmodel.service.legacy import Id
 from dissmodel.service.pages.page import PATH, page
 from dissmodel.service.pages.session import router
 from dissmodel.service.parts import parts_of
-from dissmodel.service.products import EXPORTS, product
 from dissmodel.service.service import Service
 
 reader, submitter = router("reader"), router("submitter")
@@ -59,7 +59,6 @@ def show_experiment(request: Request, experiment_id: Id) -> Response:
         files=artifacts_of(record) if record is not None and state == "completed" else {},
         is_map=state == "completed" and _is_map(record),
         citation=_citation(service, experiment_id) if state == "completed" else {},
-        exports=EXPORTS,
         once=secrets.token_hex(8),
     )
 
@@ -73,22 +72,19 @@ def show_map(request: Request, experiment_id: Id) -> Response:
 
 @reader.get(f"{_HERE}/report")
 def show_report(request: Request, experiment_id: Id) -> Response:
-    """Show the report, one HTML file with a policy of its own; nothing in it can act for the user."""
-    file = product(parts_of(request).service, experiment_id, "report.html")
-    policy = f"{POLICY}; frame-ancestors 'none'; sandbox allow-scripts allow-modals allow-downloads"
-    return FileResponse(file, headers={"Content-Security-Policy": policy})
+    """Show the report; nothing in it can act for the user."""
+    return new.report(experiment_id, request)
 
 
 @reader.get(f"{_HERE}/exports")
 def download_export(
     request: Request,
     experiment_id: Id,
-    name: str = "bundle.zip",
-    license: str = "",  # noqa: A002  (the form's)
+    kind: Kind,
+    license: str = "",  # noqa: A002  (the name of the field)
 ) -> Response:
     """Return the experiment as others read it."""
-    file = product(parts_of(request).service, experiment_id, name, license)
-    return FileResponse(file, filename=f"{experiment_id[:8]}.{name}")
+    return new.export(experiment_id, kind, request, license.strip() or None)
 
 
 @reader.get(f"{_HERE}/files/{{path:path}}")

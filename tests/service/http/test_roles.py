@@ -27,6 +27,8 @@ ROUTES = {
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
     "GET /experiments/{experiment_id}/preview.png": "reader",
     "GET /experiments/{experiment_id}/files/{path:path}": "reader",
+    "GET /experiments/{experiment_id}/report": "reader",
+    "GET /experiments/{experiment_id}/export/{kind}": "reader",
     "GET /experiments": "reader",
     "GET /download": "reader",
     "GET /metrics": "reader",
@@ -84,7 +86,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
-    filled |= {"processID:path": "flood", "jobID": ID}
+    filled |= {"kind": "text", "processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
