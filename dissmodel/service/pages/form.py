@@ -26,6 +26,7 @@ ROWS = 3
 _MAPS = ("inputs", "input_fields", "band_map", "column_map", "class_map")
 _PLAIN = ("input_dataset", "layer", "input_format", "resample", "output_suffix", "priority")
 _MOST_ROWS = 100
+_SEED = ("seed", None)  # it is that of the run
 _BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
 
 
@@ -58,7 +59,7 @@ def fields_of(schema: Mapping[str, Any] | None, given: Mapping[str, Any]) -> lis
             name, one, given.get(name, one.get("default")), is_required=name in needed and name not in given
         )
         for name, one in known.items()
-        if not is_path(one, schema or {})
+        if not is_path(one, schema or {}) and (name, one.get("default", 0)) != _SEED
     ]
 
 
