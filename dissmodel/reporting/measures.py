@@ -8,7 +8,7 @@ from typing import Any
 
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.experiment.steps import StepTable
-from dissmodel.printable import number
+from dissmodel.markup import number
 from dissmodel.record import ExperimentRecord
 from dissmodel.reporting.page import Chart, Page, Swatch
 

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import __version__
-from dissmodel.printable import number, shown
+from dissmodel.markup import number, shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment

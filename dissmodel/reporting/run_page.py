@@ -16,7 +16,8 @@ from dissmodel.experiment.files import artifacts_of, name_of
 from dissmodel.experiment.source import Source
 from dissmodel.experiment.steps import step_table
 from dissmodel.experiment.verify import Check, checks
-from dissmodel.printable import count, number, value_text
+from dissmodel.markup import number, value_text
+from dissmodel.printable import count
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.export.cite import text as citation
 from dissmodel.record.export.described import Described, dois_and_urls

@@ -22,7 +22,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from dissmodel import __version__
 from dissmodel.errors import UsageError
 from dissmodel.experiment.files import name_of
-from dissmodel.printable import count, number, shown, value_text
+from dissmodel.markup import number, shown, value_text
+from dissmodel.printable import count
 from dissmodel.record.redact import redact
 from dissmodel.service.refusals import refused
 
