@@ -110,7 +110,7 @@ def _page(
         "model.html",
         status=status,
         name=name,
-        row=next((row for row in rows if row["name"] == name), {"title": None, "group": None}),
+        row=next((row for row in rows if row["name"] == name), dict.fromkeys(("title", "description"))),
         model=model,
         about=about,
         problem=service.schemas.problem(model),

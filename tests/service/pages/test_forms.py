@@ -78,7 +78,13 @@ def test_a_model_tells_its_fields_and_where_it_is_from(browser):
     page = browser.show("/ui/models/fire_spread")
 
     words = " ".join(" ".join(tree(page).itertext()).split())
-    for text in ("2 unburned", "a finite number in m", "doi:10.1016/j.amc.2008.06.046"):
+    for text in (
+        "p_h",
+        "≥ 0 and ≤ 1, default 0.58",
+        "2 unburned",
+        "a finite number in m",
+        "doi:10.1016/j.amc.2008.06.046",
+    ):
         assert text in words
     assert "do" not in re.findall(r'name="(\w+)"', page)  # a reader can't submit
     browser.show("/ui/models/nobody", status=404)
