@@ -27,6 +27,12 @@ class Findings:
 
     findings: list[Mapping[str, str]] = field(default_factory=list)
     parameters: Mapping[str, list[str]] = field(default_factory=dict)
+    model: str = ""
+
+    @property
+    def of_run(self) -> list[Mapping[str, str]]:
+        """The findings without warnings for the author of the model."""
+        return [one for one in self.findings if one["severity"] == "error" or one["subject"] != self.model]
 
     @property
     def ok(self) -> bool:
@@ -51,7 +57,7 @@ def check(service: Service, fields: Mapping[str, Any], find: Callable[[], Model]
         said = foreign.run("dissmodel.service.examine", given=json.dumps(given, default=str))
     found = json.loads(said)
     told += [{name: renamed(text, names) for name, text in one.items()} for one in found["findings"]]
-    return Findings(told, found["parameters"])
+    return Findings(told, found["parameters"], model.name)
 
 
 def _at_hand(

@@ -25,10 +25,16 @@ def main() -> None:
     asked = json.load(sys.stdin)
     limit_memory(asked["memory"])
     with contextlib.redirect_stdout(sys.stderr):
-        wrong, findings = _wrong(asked), _findings(asked)
+        found = examined(asked)
+    json.dump(found, sys.stdout)
+
+
+def examined(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `main` writes."""
+    wrong, findings = _wrong(asked), _findings(asked)
     told = {text for texts in wrong.values() for text in texts}
     left = [one for one in findings if one["severity"] != "ok" and one["message"] not in told]
-    json.dump({"findings": left, "parameters": wrong}, sys.stdout)
+    return {"findings": left, "parameters": wrong}
 
 
 def _model(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ _LICENSE = re.compile(r"[A-Za-z0-9.+-]{1,60}")
 _MOST, _MOST_BYTES = 1000, 4 << 30
 _LARGEST = 1 << 30
 _ONE = threading.Lock()  # making takes a processor and much memory
+_UNDRAWN: set[Path] = set()  # what this process could not draw, which it does not try again
 
 
 def product(service: Service, experiment: str, name: str, license_: str = "") -> Path:
@@ -73,13 +74,24 @@ def product(service: Service, experiment: str, name: str, license_: str = "") ->
     file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_ONE)
+        if file.exists():  # who waited finds it
+            return file
+        if file in _UNDRAWN:
+            raise _no_picture(experiment)
         made = stack.enter_context(temporary.new_folder(file.parent)) / name
         source = stack.enter_context(placed(service.truth.experiment(experiment), RECORD))
         source.bring()
         words = [*_COMMANDS[name], str(made), str(source.path), "--json"]
         words += [f"--license={license_}"] if license_ else []
         words += _inputs(source, service, stack) if name in _WITH_INPUTS else []
-        _make(name, experiment, words)
+        try:
+            _make(name, experiment, words)
+        except UsageError as error:
+            if error.code == "no_picture":
+                if len(_UNDRAWN) >= _MOST:
+                    _UNDRAWN.clear()
+                _UNDRAWN.add(file)
+            raise
         made.replace(file)
     _tidy(file.parent)
     return file
@@ -104,14 +116,18 @@ def _make(name: str, experiment: str, words: list[str]) -> None:
         foreign.run("dissmodel", *words)
     except StorageError as error:
         if name == "preview.png":
-            what = f"There is no picture of {experiment}: its result is no map that can be drawn."
-            raise refused("no_picture", what) from error
+            raise _no_picture(experiment) from error
         if not isinstance(error.__cause__, subprocess.CalledProcessError):
             raise
         said = {"message": f"The {name} of {experiment} can't be made.", "hint": "", "code": "no_product"}
         with suppress(ValueError, LookupError):
             said |= json.loads(error.__cause__.stdout)["error"]
         raise UsageError(str(said["message"]), str(said["hint"]), code=str(said["code"])) from error
+
+
+def _no_picture(experiment: str) -> UsageError:
+    what = f"There is no picture of {experiment}: its result is no map that can be drawn."
+    return refused("no_picture", what)
 
 
 def _tidy(folder: Path) -> None:

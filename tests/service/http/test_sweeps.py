@@ -2,20 +2,17 @@
 
 import csv
 import io
-import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
 from dissmodel.progress import Silent
 from dissmodel.running.model import ModelRequest, open_model
-from dissmodel.service import expand, foreign
 from dissmodel.service import service as service_module
 from dissmodel.service import sweeps as sweeps_module
 from dissmodel.service.documents import Cancel
@@ -26,34 +23,17 @@ from dissmodel.service.worker import work
 from dissmodel.sweeping.keys import key_of_record, planned_runs
 from dissmodel.sweeping.plan import Plan
 from support.http_api import KEYS, until
-from support.rasters import write_tiff
+from support.sweeps import in_this_process, write_fire
 
 FIRE = {"model_name": "fire_spread", "input_dataset": "fire.tif"}
 WINDS = {**FIRE, "vary": {"wind_speed": "0:10:5"}, "replicates": 2, "seed": 3}
 
 
-def write_fire(folder):
-    """Write a small forest with a fire in the middle."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fire = np.full((12, 14), 2, np.uint8)
-    fire[6, 7] = 3
-    bands = [fire, np.full_like(fire, 2), np.full_like(fire, 2), np.zeros_like(fire)]
-    write_tiff(folder / "fire.tif", bands, names=["fire", "vegetation", "density", "elevation"])
-    return folder / "fire.tif"
-
-
 @pytest.fixture(autouse=True)
 def _quick(request, monkeypatch):
-    """Expand plans in this process; slow tests do it as the service does."""
-    run = foreign.run
-
-    def here(module, *words, given=""):
-        if module != "dissmodel.service.expand":
-            return run(module, *words, given=given)
-        return json.dumps(expand.expanded(json.loads(given)))
-
+    """Slow tests have processes of their own, as the service."""
     if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr(foreign, "run", here)
+        in_this_process(monkeypatch)
 
 
 def submit(house, *, status=200, headers=(), **words):
