@@ -134,7 +134,7 @@ def test_an_experiment_is_shown_as_it_goes(house, user):
     user.show(f"{here}/files/none.bin", status=404)
     user.show(f"{here}/files/..%2F..%2Frecord.json", status=422)
     assert user.get(f"{here}/exports?name=prov.json").json()["prefix"]
-    user.show(f"{here}/exports?name=odd", status=422)
+    user.show(f"{here}/exports?name=odd", status=404)
     assert "a licence" in words(user.show(f"{here}/exports?name=ro-crate.zip", status=422)).lower()
 
 
