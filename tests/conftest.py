@@ -85,6 +85,14 @@ def _own_state(tmp_path_factory):
         os.environ["XDG_STATE_HOME"] = before
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_wait_for_the_disk():
+    """Let what this process writes reach the disk at the system's leisure: no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _file: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_learned_secrets():
     """Forget the credentials that a test made up: a later test may have the same text for something else."""
