@@ -65,14 +65,15 @@ def _draw(service: Service, experiment: str, file: Path) -> bytes:
             _UNDRAWN.add(file)
             return b""
         drawn = next(source.path.parent.glob("*.preview.png")).read_bytes()
-    _keep(file, drawn)
+    keep(file, drawn)
     return drawn
 
 
-def _keep(file: Path, drawn: bytes) -> None:
+def keep(file: Path, made: bytes) -> None:
+    """Keep what was made of an experiment, and of its kind the latest thousand."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, drawn)
-    found = sorted(file.parent.glob("*.png"), key=lambda one: one.stat().st_mtime)
+    write_atomically(file, made)
+    found = sorted(file.parent.glob(f"*{file.suffix}"), key=lambda one: one.stat().st_mtime)
     for one in found[:-_MOST]:
         one.unlink(missing_ok=True)
 
