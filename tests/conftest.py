@@ -88,7 +88,7 @@ def _own_state(tmp_path_factory):
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_interrupt():
-    """Hear SIGINT, which a shell lets commands in its background ignore, and with them all that they start."""
+    """Hear SIGINT, which a shell lets what runs in its background ignore, and all that is started there."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
