@@ -15,6 +15,12 @@ from dissmodel.service.hold import Times
 from .conftest import alive, kill, until
 
 
+@pytest.fixture(params=["processes", pytest.param("cluster", marks=pytest.mark.slow)])
+def kind(request):
+    """Each rule holds wherever jobs run."""
+    return request.param
+
+
 def notes(house, job="notes"):
     """How often the model has run."""
     path = house.folder / job
@@ -166,7 +172,7 @@ def test_a_job_whose_worker_is_killed_is_run_by_another_worker(house, note):
     house.start()
     outcome = house.ended(job)
     assert ("completed", 2, 2) == (outcome.status, outcome.attempts, notes(house))
-    until(lambda: not list((house.settings.data_dir / "scratch").iterdir()))  # the first one's is swept
+    until(lambda: not house.scratch())  # the first one's is swept
 
 
 @pytest.mark.slow
@@ -228,7 +234,7 @@ def test_a_worker_that_stood_still_ends_without_a_word(house, note):
     outcome = house.ended(job)
     before = house.record(job)
     first.send_signal(signal.SIGCONT)
-    until(lambda: not list((house.settings.data_dir / "scratch").iterdir()), shown=house.shown)
+    until(lambda: not house.scratch(), shown=house.shown)
 
     assert ("completed", 2, 2) == (outcome.status, outcome.attempts, notes(house))
     assert before == house.record(job)
@@ -417,7 +423,7 @@ def test_older_notebooks_find_the_names_that_they_know(house, monkeypatch):
 
 @pytest.mark.slow
 def test_a_full_disk_costs_no_job(house):
-    scratch = house.settings.data_dir / "scratch"
+    scratch = house.settings.scratch
     scratch.parent.mkdir(parents=True, exist_ok=True)
     scratch.write_text("no folder can be made here")
     job = house.submit()
@@ -444,7 +450,7 @@ def test_the_log_tells_of_which_job_it_is(house):
 
 @pytest.mark.slow
 def test_scratch_of_a_killed_worker_is_swept_and_that_of_a_living_one_stays(house):
-    scratch = house.settings.data_dir / "scratch"
+    scratch = house.settings.scratch
     left = scratch / ".dissmodel_tmp-0123456789ab"
     left.mkdir(parents=True)
     (left / "big").write_bytes(b"x")
