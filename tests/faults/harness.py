@@ -442,9 +442,11 @@ class Trial:
         return sorted(pid for pid in found if pid and job_of(pid) is None)
 
     def engine_worker(self):
-        parents = self.parents()
-        if not parents:
-            return False
+        until = time.monotonic() + 20
+        while not (parents := self.parents()):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
         pid = self.chance.choice(parents)
         hit = set(self.service.children(pid).values())
         if not send(pid, signal.SIGKILL):
