@@ -201,7 +201,10 @@ class _Attempt:
                 }
             if self.engine is not None:
                 found = inputs.shared(found, scratch / "input")
-                others = {name: inputs.shared(one, scratch / f"input-{name}") for name, one in others.items()}
+                others = {
+                    name: inputs.shared(one, scratch / f"input-{number}")
+                    for number, (name, one) in enumerate(others.items())
+                }
             task = Task(
                 request=request,
                 folder=result,

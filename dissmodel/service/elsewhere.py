@@ -14,7 +14,7 @@ from concurrent import futures
 from math import inf
 from pathlib import Path
 
-from dissmodel import bounded, temporary
+from dissmodel import bounded
 from dissmodel.engines import Engine, EngineLost, WorkerLost
 from dissmodel.errors import DissmodelError, StorageError, UsageError
 from dissmodel.service.documents import LINE_LENGTH, LOG_LINES
@@ -170,7 +170,9 @@ def _ended(process: JobProcess, told: Told, scratch: Path, lease_s: float) -> Jo
 
 def _replace(path: Path, text: str) -> None:
     """Write a file, whatever a model has made of it; where that fails, the next time may do."""
-    with contextlib.suppress(OSError), temporary.new_file(path.parent) as stream:
-        stream.write(text.encode())
-        stream.close()
-        Path(stream.name).replace(path)
+    new = path.with_suffix(".new")
+    with contextlib.suppress(OSError):
+        new.unlink(missing_ok=True)
+        with new.open("x", encoding="utf-8") as stream:  # it follows no link
+            stream.write(text)
+        new.replace(path)

@@ -70,7 +70,8 @@ class JobEngine:
 
     def has_room(self, jobs: int) -> bool:
         """Return whether one more than so many jobs can run now."""
-        return self._engine is not None and not self._engine.is_lost and jobs < self._engine.slots
+        engine = self._engine  # another thread may close it
+        return engine is not None and not engine.is_lost and jobs < engine.slots
 
     def start(
         self, task: Task, scratch: Path, *, data_dir: Path, trust: Sequence[str], hold: Hold
@@ -82,10 +83,11 @@ class JobEngine:
         EngineLost
             If there is no engine now.
         """
-        if self._engine is not None:
+        engine = self._engine
+        if engine is not None:
             with contextlib.suppress(RuntimeError):  # it is being closed
                 return JobElsewhere(
-                    self._engine,
+                    engine,
                     task,
                     scratch,
                     data_dir=data_dir,

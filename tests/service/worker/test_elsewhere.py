@@ -123,6 +123,7 @@ def test_what_was_fetched_is_copied_and_nothing_else(tmp_path):
     found = shared(AtHand(fetched.path, fetched), tmp_path / "input")
     local = AtHand(data / "grid.tif")
 
-    assert (fetched.uri, found.path) == (found.shown, found.fetched.path)
+    assert (tmp_path / "input" / "grid.tif", found.path) == (found.path, found.fetched.path)
+    assert fetched.uri == found.shown
     assert {"grid.tif", "grid.tif.aux.xml"} == {one.name for one in found.path.parent.iterdir()}
     assert local is shared(local, tmp_path / "none")
