@@ -97,6 +97,8 @@ _ALL = (
     Key("service.buckets", "list", "further buckets that jobs may read inputs from"),
     Key("service.hosts", "list", "web servers that jobs may read inputs from"),
     Key("service.inputs_folder", "folder", "a folder that jobs may read inputs from"),
+    Key("service.engine", "text", "where jobs run: tcp://SCHEDULER, tls://SCHEDULER, its file, or slurm"),
+    Key("service.scratch", "folder", "the folder of running jobs; a cluster's workers have to share it"),
     Key("service.memory", "size", "how much memory a job may use"),
     Key("service.timeout", "seconds", "how long a job may take"),
     Key("service.lease", "seconds", "after how long without a sign of life a worker is lost"),
