@@ -164,7 +164,9 @@ class Board(CacheFile):
         with self._refreshing:
             self._rows("SELECT 1")  # now it is known whether the file is a new one
             now = time.monotonic()
-            if self._openings != self._listed or now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s):
+            if self._openings != self._listed or now - self._listed_at >= max(
+                _LISTED_S, 20 * self._listing_s
+            ):
                 self._listed = self._openings
                 self._list()
                 self._listed_at = time.monotonic()

@@ -117,6 +117,7 @@ def _run(task: Task, reporter: Reporter) -> Path:
         format=asked.input_format,
         layer=asked.layer,
         seed=asked.seed,
+        cog=asked.cog,
         **shared,
     )
     return run(request, reporter).record_path
