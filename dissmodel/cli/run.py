@@ -36,6 +36,7 @@ def run(
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
     records: options.Records = None,
+    cog: options.Cog = None,
     preview: options.Preview = False,
     preview_to: options.PreviewTo = None,
     animate: options.Animate = None,
@@ -93,6 +94,7 @@ def run(
             seed=seed,
             threads=threads,
             records=records or (),
+            cog=cog,
             preview=preview_to or preview,
             animate=animate,
             report=report,

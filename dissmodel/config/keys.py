@@ -78,6 +78,7 @@ _ALL = (
     Key("data_dir", "folder", "the folder of registries and environments", "DISSMODEL_DATA"),
     Key("cache_size", "size", "the size that fetched inputs may take", "DISSMODEL_CACHE_SIZE"),
     Key("cache_dir", "folder", "the folder of files that can be fetched again", "DISSMODEL_CACHE"),
+    Key("output.cog", "flag", "whether GeoTIFFs of results are Cloud Optimized", project=True),
     Key("cluster.tls_ca", "folder", "the file of certificates that a Dask cluster's are checked against"),
     Key("cluster.tls_cert", "folder", "the file with this user's certificate for a Dask cluster"),
     Key("cluster.tls_key", "folder", "the file with the key of that certificate"),

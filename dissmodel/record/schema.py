@@ -297,6 +297,7 @@ class ExperimentRecord(_Part):
     """The record of one run: what ran, on what, with what, and what came out.
 
     Executors receive it, mutate it (they may assign ``metrics`` wholesale) and return it from ``save``.
+    ``cog``: the GeoTIFFs of the result were made Cloud Optimized.
 
     >>> record = ExperimentRecord(model_name="coastal_raster")
     >>> record.output_sha256 = "ab" * 32
@@ -304,7 +305,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map", "until", "not_kept", "sweep", "about"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "cog", "sweep", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -349,6 +350,7 @@ class ExperimentRecord(_Part):
     class_map: dict[str, Any] = Field(default_factory=dict)
     until: str = ""
     not_kept: bool = False
+    cog: bool = False
     sweep: SweepRuns | None = None
     about: dict[str, Any] = Field(default_factory=dict)
     record_digest: str | None = None
