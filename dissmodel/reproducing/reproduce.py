@@ -290,6 +290,7 @@ def _run_request(
         seed=record.seed,
         until=record.until,
         threads=request.threads if request.threads is not None else thread_limit(record),
+        memory=None if record.tiles is None else record.tiles.memory,
         command=request.command,
         experiment_id=experiment_id,
         repeats=repeat,
