@@ -36,7 +36,7 @@ class Examined:
     draws : bool
         Whether it draws random numbers.
     bytes_per_cell : int
-        About how much memory a cell takes while the rule computes, beside its state.
+        About how much memory a cell of a tile takes beside its state as it is read.
     """
 
     step: Reach
@@ -78,6 +78,7 @@ def examine(model: type[CellModel], parameters: Any, steps: Iterable[int]) -> Ex
 def _bytes_per_cell(model: type[CellModel], parameters: Any) -> int:
     """Return how many bytes a cell takes in two steps, by what spaces of two sizes take."""
     peaks = []
+    state = sum(one.dtype.itemsize for one in model().fields_for(parameters).values())
     for side in _PROBES:
         sample = Sample(model, parameters, side, blocks=False)
         space = CellSpace(*sample.of_window(sample.pictures, np.s_[:, :]))
@@ -90,6 +91,6 @@ def _bytes_per_cell(model: type[CellModel], parameters: Any) -> int:
         finally:
             tracemalloc.stop()
         if space.kernel is not None:
-            return _OF_A_KERNEL + sum(one.dtype.itemsize for one in model().fields_for(parameters).values())
+            return _OF_A_KERNEL + 2 * state
     (few, less), (many, more) = peaks
-    return max(0, more - less) // (many - few) + 1
+    return state + max(0, more - less) // (many - few) + 1

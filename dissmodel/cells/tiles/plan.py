@@ -53,7 +53,7 @@ class Plan:
 def tile_bytes(fields: Mapping[str, Field], examined: Examined, *, ordered: bool) -> int:
     """Return about how many bytes a cell of a tile takes: as it is read, as it is computed."""
     state = sum(one.dtype.itemsize for one in fields.values())
-    return 2 * state + 2 + examined.bytes_per_cell + (_ORDER_BYTES if ordered else 0)
+    return state + 2 + examined.bytes_per_cell + (_ORDER_BYTES if ordered else 0)
 
 
 def choose(memory: int, cell_bytes: int, examined: Examined, shape: tuple[int, int], steps: int) -> Plan:
