@@ -127,6 +127,8 @@ def run(
     resample: Method | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    memory: int | str | None = None,
+    resume: bool = False,
     records: Sequence[StrPath] = (),
     cog: bool | None = None,
     preview: bool | StrPath = False,
@@ -171,6 +173,12 @@ def run(
         Seed of the random numbers of Python and NumPy, 0 or more; by default drawn, if the model draws.
     threads : int, optional
         How many threads the model may use; by default all.
+    memory : int or str, optional
+        How much memory the process may take, in bytes or as ``"2GB"``: a raster is run in tiles then, which
+        lie on disk beside the output. By default a run that does not fit into the free memory is.
+    resume : bool
+        Go on from the last finished round of a run in tiles that was killed; the rest of the call has to be
+        the same.
     records : sequence of str or path-like
         Folders where records of the runs that made the input may be.
     cog : bool, optional
@@ -224,6 +232,8 @@ def run(
         input="",
         seed=arguments.whole_number(seed, "seed"),
         threads=arguments.whole_number(threads, "threads", least=1),
+        memory=arguments.memory(memory, "memory"),
+        resume=arguments.flag(resume, "resume"),
         records=arguments.paths(records, "records"),
         cog=arguments.optional_flag(cog, "cog"),
         command=_typed.get(),

@@ -122,6 +122,17 @@ Cog = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory that the process may take, such as 2GB: a raster is run in tiles on disk then.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from the last finished round of a run in tiles that was killed."),
+]
 Records = Annotated[
     list[Path] | None,
     typer.Option(

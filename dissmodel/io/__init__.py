@@ -92,6 +92,7 @@ def open_dataset(
     fmt: str | None = None,
     *,
     layer: str | None = None,
+    any_size: bool = False,
 ) -> Iterator[tuple[Any, str]]:
     """Read a dataset, but leave the bands of a GeoTIFF in the file until they are asked for.
 
@@ -101,6 +102,8 @@ def open_dataset(
     ----------
     uri, minio_client, fmt, layer
         As `load_dataset` takes them.
+    any_size : bool
+        Whether a GeoTIFF may be larger than memory.
 
     Yields
     ------
@@ -115,12 +118,15 @@ def open_dataset(
         As `load_dataset`.
     """
     if is_remote(uri):
-        with local_copy(uri, minio_client) as path, open_dataset(path, None, fmt, layer=layer) as found:
+        with (
+            local_copy(uri, minio_client) as path,
+            open_dataset(path, None, fmt, layer=layer, any_size=any_size) as found,
+        ):
             yield found
     elif is_series(parse(uri).local()) or _kind(uri, _format(fmt, None), layer) == "raster":
         from dissmodel.io.raster import open_geotiff
 
-        with open_geotiff(uri, minio_client, layer=layer) as bands:
+        with open_geotiff(uri, minio_client, layer=layer, any_size=any_size) as bands:
             yield bands
     else:
         yield load_dataset(uri, minio_client, fmt, layer=layer)

@@ -43,7 +43,7 @@ UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
 
 def write_geotiff(
     path: str | os.PathLike[str],
-    bands: Mapping[str, Callable[[slice], Array]],
+    bands: Mapping[str, Callable[[Any], Array]],
     *,
     shape: tuple[int, int],
     dtype: npt.DTypeLike,
@@ -52,6 +52,7 @@ def write_geotiff(
     crs: Any = None,
     tags: Mapping[str, str] | None = None,
     band_tags: Mapping[str, Mapping[str, str]] | None = None,
+    columns: int | None = None,
 ) -> None:
     """Write a GeoTIFF band by band and row block by row block, so that no band is ever held whole.
 
@@ -70,6 +71,9 @@ def write_geotiff(
         The value that means no data, in all bands.
     transform : affine.Affine, optional
         From (column, row) to coordinates of `crs`; without it the file has no georeference.
+    columns : int, optional
+        How many columns, a multiple of 512, a block has at most. With it the functions take a pair of slices,
+        of rows and of columns. The bytes of the file are the same.
 
     Raises
     ------
@@ -86,15 +90,17 @@ def write_geotiff(
         for top in range(0, rows, tile_size(rows)):
             block_rows = slice(top, min(top + tile_size(rows), rows))
             for name, block_of in bands.items():
-                block = np.asarray(block_of(block_rows))
-                if block.shape != (block_rows.stop - top, cols):
-                    raise UsageError(
-                        f"The rows {top} to {block_rows.stop} of {name} have the shape {block.shape}.",
-                        f"Give {block_rows.stop - top} rows of {cols} cells.",
-                    )
-                put(name, (top, 0), block)
-                done += block.size * cell_bytes
-                progress.current().transferred(done, total)
+                for left in range(0, cols, columns or cols):
+                    block_cols = slice(left, min(left + (columns or cols), cols))
+                    block = np.asarray(block_of(block_rows if columns is None else (block_rows, block_cols)))
+                    if block.shape != (block_rows.stop - top, block_cols.stop - left):
+                        raise UsageError(
+                            f"The rows {top} to {block_rows.stop} of {name} have the shape {block.shape}.",
+                            f"Give {block_rows.stop - top} rows of {block_cols.stop - left} cells.",
+                        )
+                    put(name, (top, left), block)
+                    done += block.size * cell_bytes
+                    progress.current().transferred(done, total)
 
 
 @contextmanager

@@ -291,6 +291,7 @@ def _run_request(
         until=record.until,
         cog=record.cog,
         threads=request.threads if request.threads is not None else thread_limit(record),
+        memory=None if record.tiles is None else record.tiles.memory,
         command=request.command,
         experiment_id=experiment_id,
         repeats=repeat,
