@@ -15,6 +15,7 @@ COMMANDS = (
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Cells", ["cells.py"]),
+    ("Larger than memory", ["tiles.py"]),
     ("Registries", ["registry.py"]),
     ("Records", ["records.py"]),
     ("The index of records", ["index.py"]),

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from dissmodel.cells import CellModel, Classes, Neighbors, Numbers, Parameter, Value, draws, kernel
-from dissmodel.cells.tiles import examine, run
+from dissmodel.cells.tiles import examine, run, task
 from dissmodel.cells.tiles import plan as plans
 from dissmodel.cells.tiles.plan import Plan
 from dissmodel.errors import UsageError
 from dissmodel.executor import ExperimentRecord, execute_lifecycle
 from dissmodel.executor.config import RunContext, within
+from dissmodel.executor.host import Reach
 from dissmodel.models.fire_spread import FireSpread
 from dissmodel.models.game_of_life import GameOfLife
 from dissmodel.models.urban_growth import UrbanGrowth
@@ -204,13 +205,13 @@ class _Killed(BaseException):
 def _killed_at(monkeypatch, number):
     """Let a run end before it advances this tile of all that it advances."""
     calls = []
-    advance = run.advance_tile
+    advance = task.advance_tile
 
-    def advance_tile(task):
-        calls.append(task.number)
+    def advance_tile(given):
+        calls.append(given.number)
         if len(calls) == number:
             raise _Killed
-        return advance(task)
+        return advance(given)
 
     monkeypatch.setattr(run, "advance_tile", advance_tile)
     return calls
@@ -292,12 +293,12 @@ def test_the_allocation_to_a_demand_needs_the_whole_space(raster, lifecycle):
     source = raster(land=np.ones(SHAPE), suitability=np.ones(SHAPE))
     demand = [{"year": 2020 + step, "cells": 5} for step in range(6)]
 
-    with pytest.raises(UsageError, match=r"needs the whole space: .*urban_growth.py"):
+    with pytest.raises(UsageError, match=r"needs the whole space: .*urban_growth\.py"):
         lifecycle(UrbanGrowth, source, (9, 2), demand=demand)
 
 
 def test_too_little_memory_is_refused_with_what_is_needed():
-    examined = examine.Examined(examine.Reach(1), bytes_per_cell=60)
+    examined = examine.Examined(Reach(1), bytes_per_cell=60)
 
     with pytest.raises(UsageError, match="a tile of 6 rows of 1000000 cells 432MB"):
         plans.choose(100_000_000, 72 - 9, examined, (1000, 1_000_000), 5)
@@ -305,7 +306,7 @@ def test_too_little_memory_is_refused_with_what_is_needed():
 
 def test_a_plan_keeps_within_the_memory(monkeypatch):
     monkeypatch.setattr(plans, "anonymous_memory", lambda: 60_000_000)
-    examined = examine.Examined(examine.Reach(2), measure=1)
+    examined = examine.Examined(Reach(2), measure=1)
 
     plan = plans.choose(1_000_000_000, 20, examined, (20_000, 20_000), 5)
 
