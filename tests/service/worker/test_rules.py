@@ -111,14 +111,14 @@ def test_a_run_has_as_much_memory_as_is_set(house, monkeypatch, note):
 @pytest.mark.slow
 @pytest.mark.parametrize("do", ["copy", "stubborn"])
 def test_a_run_that_takes_too_long_is_ended(house, do):
-    job = house.submit(parameters={"pause": 300, "do": do}, timeout_s=12)
+    job = house.submit(parameters={"pause": 300, "do": do}, timeout_s=20)
     worker = house.start(times={"end_s": 1.0 if do == "stubborn" else 10.0})
     house.running(job)
     (child,) = house.children(worker)
 
     outcome = house.ended(job)
     assert ("failed", "timeout") == (outcome.status, outcome.error.code)
-    assert "12 s" in outcome.error.message
+    assert "20 s" in outcome.error.message
     assert not alive(child)
     assert (outcome.record is None) == (do == "stubborn")  # what is killed leaves no record
     if do == "copy":
