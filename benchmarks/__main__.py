@@ -12,6 +12,8 @@ COMMANDS = (
     ("The kernel, larger", ["kernel.py", "--rows", "4000", "--cols", "4000", "--steps", "10", "--no-numpy"]),
     ("GeoTIFF and hashing", ["geotiff.py"]),
     ("A whole run, and start-up", ["startup.py"]),
+    ("Memory", ["bounded_memory.py"]),
+    ("Memory, smaller", ["bounded_memory.py", "--side", "6000"]),
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Cells", ["cells.py"]),

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from dissmodel.io.geotiff import reading
+from dissmodel.io.geotiff import reading, refuse_large_blocks
 from dissmodel.io.geotiff_writer import UNWRITABLE, put_in_place, writing_geotiff
 from dissmodel.io.room import unwritten
 from dissmodel.io.stored import Stored, equal, stored_bands
@@ -42,7 +42,7 @@ def make_cog(path: Path, is_class: Mapping[str, bool], *, threads: int | None = 
     Parameters
     ----------
     path : pathlib.Path
-        The GeoTIFF; the folder takes temporary files of half its size or less, and the new file.
+        The GeoTIFF; the folder takes temporary files, together about as large, and the new file.
     is_class : mapping of str to bool
         Which bands have classes, and which numbers, by the band's name. Any other band has classes if each of
         its values is a whole number.
@@ -62,7 +62,7 @@ def make_cog(path: Path, is_class: Mapping[str, bool], *, threads: int | None = 
         folder = Path(name)
         made, virtual = folder / "cog.tif", folder / "cog.vrt"
         try:
-            with reading(path) as dataset:
+            with reading(_in_tiles(path, folder)) as dataset:
                 # GDAL's driver has one rule for all bands, so the overviews are made here.
                 levels = _overviews(dataset, folder, is_class)
                 copy(dataset, virtual, driver="VRT")
@@ -84,6 +84,17 @@ def make_cog(path: Path, is_class: Mapping[str, bool], *, threads: int | None = 
             said = str(getattr(error, "strerror", None) or error.__cause__ or error)
             size = made.stat().st_size if made.exists() else 0
             raise unwritten(path, said, path.parent, size) from error
+
+
+def _in_tiles(path: Path, folder: Path) -> Path:
+    """Return a GeoTIFF in tiles: of strips a copy, for a part of their columns unpacks them whole."""
+    with reading(path) as dataset, rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_TIFF_INTERNAL_MASK=True):
+        refuse_large_blocks(dataset, str(path))
+        if dataset.block_shapes[0][1] < dataset.width or max(dataset.shape) <= _TILE:
+            return path
+        tiled = folder / "tiled.tif"
+        copy(dataset, tiled, driver="GTiff", tiled="yes", compress="lzw", bigtiff="if_safer")
+    return tiled
 
 
 def is_cog(path: Path) -> bool:
