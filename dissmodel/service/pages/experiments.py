@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Form, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.files import artifacts_of
 from dissmodel.experiment.layout import RECORD
 from dissmodel.experiment.source import placed
@@ -160,4 +160,7 @@ def _is_map(record: ExperimentRecord | None) -> bool:
 def _citation(service: Service, experiment: str) -> Mapping[str, str]:
     with placed(service.truth.experiment(experiment), RECORD) as source:
         run = Described(source.record, source.digest)
-        return {"Text": cite.text(run), "BibTeX": cite.bibtex(run)}
+        try:
+            return {"text": cite.text(run), "BibTeX": cite.bibtex(run)}
+        except InvalidInput as error:  # what people say of the result was written by hand
+            return {"text": f"{error.message} {error.hint}"}

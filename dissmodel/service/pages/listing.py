@@ -107,6 +107,7 @@ def _row(found: Found) -> Mapping[str, Any]:
         "created_at": utc(found.created_at) if found.created_at is not None else None,
         "seconds": found.total_sec,
         "given": found.parameters,
+        "error": None,
     }
 
 

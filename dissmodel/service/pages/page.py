@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import mimetypes
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,6 +37,7 @@ _CSP = (
 )
 _HEADERS = {"Content-Security-Policy": _CSP, "Referrer-Policy": "same-origin"}
 _FOREVER = "public, max-age=31536000, immutable"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MINUTE = 60
 _SPANS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (365 / 30, "month"), (math.inf, "year"))
 
@@ -121,13 +123,14 @@ def _environment() -> Environment:
     environment.globals |= {"static": lambda name: f"{PATH}/static/{name}?{_static()[name][1]}"}
     environment.filters |= {
         "ago": ago,
-        "utc": _utc,
+        "utc": lambda time: f"{_time(time):%Y-%m-%d %H:%M:%S} UTC",
+        "iso": lambda time: f"{_time(time):%Y-%m-%dT%H:%M:%SZ}",
         "number": number,
         "value": value_text,
         "bytes": _bytes,
         "duration": _duration,
         "name": name_of,
-        "exact": lambda value: Markup(escape(str(value))),  # noqa: S704  (escaped)
+        "exact": _exact,
         "redact": redact,
     }
     return environment
@@ -149,13 +152,14 @@ def ago(time: datetime | str, now: datetime | None = None) -> str:
     raise AssertionError  # the last span is endless
 
 
+def _exact(value: object) -> Markup:
+    """Return a value whole and as it is; only what HTML can't hold is replaced."""
+    return escape(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+
+
 def _time(given: datetime | str) -> datetime:
     time = given if isinstance(given, datetime) else datetime.fromisoformat(given)
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-
-
-def _utc(given: datetime | str) -> str:
-    return _time(given).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _duration(seconds: float) -> str:
