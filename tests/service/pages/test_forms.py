@@ -289,8 +289,8 @@ def test_a_job_that_can_not_be_checked_can_be_submitted(user, house, monkeypatch
     def late(*_words, **_more):
         raise StorageError("It took too long.", code="process_failed")
 
+    user.show("/ui/models/flood")  # what its parameters are is known then
     monkeypatch.setattr(foreign, "run", late)
-    user.show("/ui/models/flood")
     page = user.fill("/ui/models/flood/submit", status=200, input_dataset="fire.tif", do="submit").text
     assert "could not be checked" in page
     user.fill("/ui/models/flood/submit", input_dataset="fire.tif", do="submit", seen=value(page, "seen"))
