@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import Form, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from dissmodel.errors import DissmodelError, InvalidInput
 from dissmodel.experiment.files import artifacts_of
@@ -17,14 +17,13 @@ from dissmodel.record import ExperimentRecord
 from dissmodel.record.export import cite
 from dissmodel.record.export.described import Described
 from dissmodel.record.redact import redact_document
-from dissmodel.service import new
 from dissmodel.service.auth import caller_of
-from dissmodel.service.exports import Kind
 from dissmodel.service.jobs import View, document_of
 from dissmodel.service.legacy import Id
 from dissmodel.service.pages.page import PATH, page
 from dissmodel.service.pages.session import router
 from dissmodel.service.parts import parts_of
+from dissmodel.service.products import EXPORTS, REPORT_POLICY, product
 from dissmodel.service.service import Service
 
 reader, submitter = router("reader"), router("submitter")
@@ -59,6 +58,7 @@ def show_experiment(request: Request, experiment_id: Id) -> Response:
         files=artifacts_of(record) if record is not None and state == "completed" else {},
         is_map=state == "completed" and _is_map(record),
         citation=_citation(service, experiment_id) if state == "completed" else {},
+        exports=EXPORTS,
         once=secrets.token_hex(8),
     )
 
@@ -72,19 +72,21 @@ def show_map(request: Request, experiment_id: Id) -> Response:
 
 @reader.get(f"{_HERE}/report")
 def show_report(request: Request, experiment_id: Id) -> Response:
-    """Show the report; nothing in it can act for the user."""
-    return new.report(experiment_id, request)
+    """Show the report, one HTML file with a policy of its own; nothing in it can act for the user."""
+    file = product(parts_of(request).service, experiment_id, "report.html")
+    return FileResponse(file, headers={"Content-Security-Policy": REPORT_POLICY})
 
 
 @reader.get(f"{_HERE}/exports")
 def download_export(
     request: Request,
     experiment_id: Id,
-    kind: Kind,
-    license: str = "",  # noqa: A002  (the name of the field)
+    name: str = "bundle.zip",
+    license: str = "",  # noqa: A002  (the form's)
 ) -> Response:
     """Return the experiment as others read it."""
-    return new.export(experiment_id, kind, request, license.strip() or None)
+    file = product(parts_of(request).service, experiment_id, name, license)
+    return FileResponse(file, filename=f"{experiment_id[:8]}.{name}")
 
 
 @reader.get(f"{_HERE}/files/{{path:path}}")

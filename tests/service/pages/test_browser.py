@@ -61,7 +61,8 @@ def jobs(house, tmp_path, monkeypatch):
 def sign_in(house, tab):
     """Sign in by hand: type the key, press Enter."""
     tab.open(f"{house.url}/ui/sign-in")
-    tab.tell("Input.insertText", text=KEYS["submitter"])  # the field has the focus
+    tab.ask("document.querySelector('[type=password]').focus()")
+    tab.tell("Input.insertText", text=KEYS["submitter"])
     tab.press("Enter", text="\r", windowsVirtualKeyCode=13)
     tab.until("location.pathname === '/ui' && document.readyState === 'complete'")
 
@@ -182,7 +183,8 @@ def test_pages_are_used_with_the_keyboard(house, tab, jobs):
     for _ in range(12):
         tab.press("Tab", windowsVirtualKeyCode=9)
         seen.add(tab.ask("document.activeElement.tagName"))
-        assert "none" != tab.ask("getComputedStyle(document.activeElement).outlineStyle")
+        shown = "[getComputedStyle(document.activeElement).outlineStyle, document.activeElement.outerHTML]"
+        assert "none" != tab.ask(shown)[0], tab.ask(shown)
     assert {"A", "INPUT", "SELECT", "BUTTON"} <= seen
 
 

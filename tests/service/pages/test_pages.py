@@ -133,10 +133,9 @@ def test_an_experiment_is_shown_as_it_goes(house, user):
     assert job == user.get(user.get(f"{here}/files/record.json").headers["location"]).json()["experiment_id"]
     user.show(f"{here}/files/none.bin", status=404)
     user.show(f"{here}/files/..%2F..%2Frecord.json", status=422)
-    assert b"@dataset" in user.get(f"{here}/exports?kind=bibtex").content or user.page
-    assert user.get(f"{here}/exports?kind=prov").json()["prefix"]
-    user.show(f"{here}/exports?kind=odd", status=422)
-    assert "a licence" in words(user.show(f"{here}/exports?kind=ro-crate", status=422)).lower()
+    assert user.get(f"{here}/exports?name=prov.json").json()["prefix"]
+    user.show(f"{here}/exports?name=odd", status=404)
+    assert "a licence" in words(user.show(f"{here}/exports?name=ro-crate.zip", status=422)).lower()
 
 
 def test_a_job_that_failed_says_why_and_what_to_do(house, user):

@@ -82,3 +82,30 @@ for (const one of ticks) {
   });
 }
 if (pair) tell();
+
+// An upload says how far it is; the answer is a page, as without a script.
+const upload = document.querySelector("#upload");
+if (upload) {
+  upload.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const told = document.querySelector("#upload-told"), bar = document.createElement("progress");
+    const sending = new XMLHttpRequest();
+    bar.max = 1;
+    bar.setAttribute("aria-label", "Upload");
+    told.replaceChildren("Sending …", bar);
+    upload.querySelector("button").disabled = true;
+    sending.upload.addEventListener("progress", (now) => { if (now.lengthComputable) bar.value = now.loaded / now.total; });
+    sending.addEventListener("load", () => {
+      if (sending.status < 400) return location.assign(sending.responseURL);
+      const problem = new DOMParser().parseFromString(sending.responseText, "text/html").querySelector(".problem");
+      told.replaceChildren(problem ? document.adoptNode(problem) : "The file was refused.");
+      upload.querySelector("button").disabled = false;
+    });
+    sending.addEventListener("error", () => {
+      told.replaceChildren("The connection was lost. Send it again.");
+      upload.querySelector("button").disabled = false;
+    });
+    sending.open("POST", upload.action);
+    sending.send(new FormData(upload));
+  });
+}
