@@ -22,6 +22,7 @@ COMMANDS = (
     ("Records", ["records.py"]),
     ("The index of records", ["index.py"]),
     ("The service", ["service.py"]),
+    ("Pages", ["pages.py"]),
     ("Redaction", ["redact.py"]),
     ("Models in environments of their own", ["isolated.py"]),
     ("Engines", ["engines.py"]),
