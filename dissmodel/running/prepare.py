@@ -14,6 +14,7 @@ from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import ModelInfo
 from dissmodel.experiment.at_hand import AtHand, at_hand
+from dissmodel.experiment.hosts import remember_named
 from dissmodel.io.locate import companions, existing, kind_of
 from dissmodel.io.sidecars import sidecars, unrecorded
 from dissmodel.progress import Heard, Reporter, current, reporting, reporting_warnings
@@ -164,8 +165,6 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
             reporter.warn(f"{spec.path}: the section [{section}] is not used here.")
     _check_asked(request, host.info)
     if is_remote(request.input):  # before it is waited for
-        from dissmodel.experiment.hosts import remember_named  # noqa: PLC0415  (a local file has no host)
-
         _free_destination(request, host.info, ())
         remember_named(request.input)
     here = request.at_hand or stack.enter_context(
