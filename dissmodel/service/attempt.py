@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ MOST_LOST = 3
 """How many attempts may end without a word; then the job has failed."""
 
 _LOOK_S = 0.1
+_PATIENCE_S = 4.0  # less than a worker that ends has for its last words
 _ROOM = "Make room, or choose another data folder: DISSMODEL_DATA"
 _log = logging.getLogger(__name__)
 
@@ -347,9 +349,17 @@ class _Attempt:
             self.queue.put(self.job, priority, delay_s=delay_s)
 
     def _take_back(self) -> None:
-        """Count this attempt no longer."""
-        if self.counted:
-            self.counted = self._counted(-1)
+        """Count this attempt no longer; wait for a queue that is away, which else would count it as lost."""
+        if not self.counted:
+            return
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until:
+            try:
+                self.counted = self.queue.count(self.job, -1)
+            except QueueAway:
+                time.sleep(_LOOK_S)
+            else:
+                return
 
     def _counted(self, by: int, counted: str | None = None) -> int:
         try:

@@ -91,7 +91,7 @@ class Board(CacheFile):
         super().__init__(file, version=mark)
         self._service, self._completed = service, completed
         self._refreshing = threading.Lock()
-        # At which opening of the file it had the jobs of the place. Not which file: a file that is removed and
+        # At which opening of the file it had the jobs of the place. Not which file: one that is removed and
         # made anew may have the same inode.
         self._listed = 0
         self._fresh_at = self._listed_at = -1e9
@@ -164,7 +164,8 @@ class Board(CacheFile):
         with self._refreshing:
             self._rows("SELECT 1")  # now it is known whether the file is a new one
             now = time.monotonic()
-            if self._openings != self._listed or now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s):
+            is_old = now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s)
+            if is_old or self._openings != self._listed:
                 self._listed = self._openings
                 self._list()
                 self._listed_at = time.monotonic()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
+from dissmodel import temporary
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
 from dissmodel.record.plain import plain
-from dissmodel.service import uploads
+from dissmodel.service import exports, uploads
 from dissmodel.service.auth import router
 from dissmodel.service.bodies import Experiments
 from dissmodel.service.legacy import Id
@@ -22,8 +25,14 @@ from dissmodel.service.pictures import picture
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
-ROUTERS = (open_to_all, reader, submitter)
-_LINKED_S = 3600
+loaded_by_pages = router("reader", pages=True)
+ROUTERS = (open_to_all, reader, submitter, loaded_by_pages)
+_LINKED_S, _PIECE = 3600, 1 << 20
+# A report has its style and script in itself; it may do nothing in the name of this service.
+_REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "img-src data:"
+)
 
 
 @open_to_all.get("/ready")
@@ -62,7 +71,7 @@ def metrics(request: Request) -> PlainTextResponse:
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-@reader.get("/jobs/{experiment_id}/events", response_class=StreamingResponse)
+@loaded_by_pages.get("/jobs/{experiment_id}/events", response_class=StreamingResponse)
 async def events(
     experiment_id: Id, request: Request, last: Annotated[str | None, Header(alias="Last-Event-ID")] = None
 ) -> Response:
@@ -121,10 +130,43 @@ def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
     return uploads.known(parts_of(request).service.inputs, label, name)
 
 
-@reader.get("/experiments/{experiment_id}/preview.png", response_class=Response)
+@loaded_by_pages.get("/experiments/{experiment_id}/preview.png", response_class=Response)
 def preview(experiment_id: Id, request: Request) -> Response:
     """Return a picture of the result: before, after and change."""
     return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
+
+
+@reader.get("/experiments/{experiment_id}/report", response_class=HTMLResponse)
+def report(experiment_id: Id, request: Request) -> HTMLResponse:
+    """Return the report of a result: one HTML file with maps, charts, parameters and digests."""
+    made = exports.report(parts_of(request).service, experiment_id)
+    return HTMLResponse(made, headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@reader.get("/experiments/{experiment_id}/export/{kind}", response_class=StreamingResponse)
+def export(
+    experiment_id: Id,
+    kind: exports.Kind,
+    request: Request,
+    license_: Annotated[
+        str | None, Query(alias="license", max_length=100, description="where the record names none")
+    ] = None,
+) -> StreamingResponse:
+    """Return an export as a file: an archive without the input, metadata, or a citation."""
+    stack = ExitStack()
+    with stack:
+        folder = stack.enter_context(temporary.new_folder())
+        path = exports.export(parts_of(request).service, experiment_id, kind, license_, folder)
+        sent = _pieces(path, stack.pop_all())
+    name = f'attachment; filename="{path.name}"'
+    headers = {"Content-Disposition": name, "Content-Length": str(path.stat().st_size)}
+    return StreamingResponse(sent, media_type=exports.KINDS[kind][1], headers=headers)
+
+
+def _pieces(path: Path, until_sent: ExitStack) -> Iterator[bytes]:
+    with until_sent, path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

@@ -42,8 +42,6 @@ from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
 from dissmodel.record.digest import sha256_file
-from dissmodel.service.queue import QueueAway
-from dissmodel.service.queue.open import open_queue
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
@@ -60,13 +58,14 @@ TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s":
 WORK = """
 import json, os, random, signal, sys, time
 from pathlib import Path
+from dissmodel.service import worker
 from dissmodel.service.hold import Times
 from dissmodel.service.logs import log_to
 from dissmodel.service.settings import ServiceSettings
-from dissmodel.service.worker import work
 from dissmodel.storage.local import LocalStorage
 
-folder, times, whole = Path(sys.argv[1]), json.loads(sys.argv[2]), LocalStorage.put
+folder, times, name_of_worker = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+whole, whole_attempt = LocalStorage.put, worker.attempt
 
 def note(name, *words):
     with open(folder / name, "a") as log:
@@ -92,10 +91,17 @@ def put(self, path, key, **how):
         harm(key_in_place, "after")
     return found
 
-LocalStorage.put = put
+def attempt(job, **how):
+    note("tries", name_of_worker, job, "began")
+    try:
+        return whole_attempt(job, **how)
+    finally:
+        note("tries", name_of_worker, job, "over")
+
+LocalStorage.put, worker.attempt = put, attempt
 log_to()
 times["again_s"] = tuple(times["again_s"])
-work(ServiceSettings.load(), times=Times(**times))
+worker.work(ServiceSettings.load(), times=Times(**times))
 """
 
 
@@ -122,8 +128,7 @@ class Service:
             Path(made).mkdir(parents=True, exist_ok=True)
         (Path(self.settings.inputs) / "data.bin").write_bytes(b"some bytes")
         self.truth = Truth(outputs_place(self.settings.place, StorageSettings.of(load_settings())))
-        self.queue = open_queue(self.settings)
-        self.exits = Counter()
+        self.exits, self.names = Counter(), {}
         self.is_over = False
         self.log = (folder / "log").open("ab")
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -134,8 +139,11 @@ class Service:
         self.supervisor.start()
 
     def _started(self):
-        words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES)]
-        return subprocess.Popen(words, stderr=self.log, stdout=self.log)
+        name = uuid4().hex
+        words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES), name]
+        worker = subprocess.Popen(words, stderr=self.log, stdout=self.log)
+        self.names[worker.pid] = name
+        return worker
 
     def _api(self):
         words = [sys.executable, "-m", "dissmodel", "serve", "--port", str(self.port), "--workers", "0"]
@@ -167,6 +175,8 @@ class Service:
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None and not self.is_over:
                     self.exits[str(worker.returncode)] += 1
+                    if worker.returncode != -signal.SIGKILL:  # it ended in the midst of an attempt
+                        self.hit(self.tried_by(worker.pid), "left")
                     self.workers[number] = self._started()
             time.sleep(0.1)
 
@@ -184,7 +194,6 @@ class Service:
                 hung += 1
                 worker.kill()
                 worker.wait()
-        self.queue.close()
         if self.redis is not None:
             self.redis.kill()
         self.log.close()
@@ -207,13 +216,21 @@ class Service:
             if one.name.isdigit() and job_of(one.name, str(self.folder)) is not None
         ]
 
-    def held_by(self, pid, jobs):
-        """The jobs whose lease a worker has."""
-        try:
-            seen = self.queue.view(jobs)
-        except QueueAway:
-            return set()
-        return {job for job, entry in seen.items() if entry.is_leased and f"-{pid}-" in entry.worker}
+    def tried_by(self, pid):
+        """The jobs of which a worker has begun an attempt that is not over."""
+        tries = [line.split() for line in lines(self.folder / "tries")]
+        last = {job: what for name, job, what, *_ in tries if name == self.names[pid]}
+        return {job for job, what in last.items() if what == "began"}
+
+    def hit(self, jobs, what="kill"):
+        with (self.folder / "hits").open("a") as log:
+            log.writelines(f"{job} {what}\n" for job in jobs)
+
+
+def lines(path):
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text().splitlines()
+    return []
 
 
 def job_of(pid, below=""):
@@ -319,22 +336,16 @@ class Trial:
             if getattr(self, "place_away" if kind == "place" else kind)() is not False:
                 self.faults[kind] += 1
 
-    def hit(self, jobs, what="kill"):
-        with (self.folder / "hits").open("a") as log:
-            log.writelines(f"{job} {what}\n" for job in jobs)
-
     def any_worker(self):
         return self.chance.choice(self.service.workers)
 
     def worker(self):
         pid = self.any_worker().pid
-        held = set(self.service.children(pid).values())
-        if not held and self.chance.random() < IDLE:  # it has just begun
+        if not self.service.children(pid) and self.chance.random() < IDLE:  # it has just begun
             return False
         if not send(pid, signal.SIGKILL):
             return False
-        # Its leases outlast it.
-        self.hit(held | self.service.held_by(pid, self.jobs[-200:]))
+        self.service.hit(self.service.tried_by(pid))
         return True
 
     def child(self):
@@ -346,7 +357,7 @@ class Trial:
         pid = self.chance.choice(list(children))
         if not send(pid, signal.SIGKILL):
             return False
-        self.hit([children[pid]])
+        self.service.hit([children[pid]])
         return True
 
     def deliver(self):
@@ -355,8 +366,8 @@ class Trial:
     def late(self):
         if not self.ordered("stop"):
             return False
-        pid = int(self.lines("hits")[-1].split()[2])
-        self.go_on(pid)
+        noted = [line.split() for line in lines(self.folder / "hits")]
+        self.go_on(int([words[2] for words in noted if len(words) == 4][-1]))  # by a worker itself
         return True
 
     def ordered(self, what):
@@ -390,10 +401,10 @@ class Trial:
 
     def pause(self):
         pid = self.any_worker().pid
-        held = set(self.service.children(pid).values()) | self.service.held_by(pid, self.jobs[-200:])
+        held = self.service.tried_by(pid)
         if not held or not send(pid, signal.SIGSTOP):
             return False
-        self.hit(held, "stop")
+        self.service.hit(held, "stop")
         self.go_on(pid)
         return True
 
@@ -463,9 +474,9 @@ class Trial:
 
     def found(self):
         truth = self.service.truth
-        self.hits.update(line.split()[0] for line in self.lines("hits"))
-        self.stopped = {line.split()[0] for line in self.lines("hits") if line.split()[1] == "stop"}
-        puts = Counter(line.split()[0] for line in self.lines("puts"))
+        self.hits.update(line.split()[0] for line in lines(self.folder / "hits"))
+        self.stopped = {line.split()[0] for line in lines(self.folder / "hits") if line.split()[1] == "stop"}
+        puts = Counter(line.split()[0] for line in lines(self.folder / "puts"))
         statuses, wrong = Counter(), []
         for job in self.jobs:
             try:
@@ -478,7 +489,7 @@ class Trial:
             wrong += [f"{job}: {why}" for why in self.faults_of(job, outcome, digest, code, puts[job])]
         others = {job for job, _ in truth.jobs()} ^ set(self.jobs)
         wrong += [f"{job}: it was not submitted, or is not there" for job in others]
-        starts = [len(self.lines(f"starts-{key}")) for key in self.keys]
+        starts = [len(lines(self.folder / f"starts-{key}")) for key in self.keys]
         return {
             "faults": dict(self.faults),
             "kills": self.killed,
@@ -490,6 +501,9 @@ class Trial:
             "hits": sum(self.hits.values()),
             "killed_often": sum(number >= 3 for number in self.hits.values()),
             "worker_exits": dict(self.service.exits),
+            "left_by_workers_that_ended": sum(
+                line.split()[1] == "left" for line in lines(self.folder / "hits")
+            ),
         }
 
     def faults_of(self, job, outcome, digest, code, puts):
@@ -521,11 +535,6 @@ class Trial:
         for name, file in record["files"].items():
             if sha256_file(folder / file["path"]) != file["sha256"]:
                 yield f"its {name} is not as recorded"
-
-    def lines(self, name):
-        with contextlib.suppress(FileNotFoundError):
-            return (self.folder / name).read_text().splitlines()
-        return []
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ ROUTES = {
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
     "GET /experiments/{experiment_id}/preview.png": "reader",
     "GET /experiments/{experiment_id}/files/{path:path}": "reader",
+    "GET /experiments/{experiment_id}/report": "reader",
+    "GET /experiments/{experiment_id}/export/{kind}": "reader",
     "GET /experiments": "reader",
     "GET /download": "reader",
     "GET /metrics": "reader",
@@ -38,6 +40,11 @@ ROUTES = {
     "POST /data/upload": "submitter",
     "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
+    "GET /ui": "reader",
+    "GET /ui/static/{path:path}": None,
+    "GET /ui/sign-in": None,
+    "POST /ui/sign-in": None,
+    "POST /ui/sign-out": None,
     "GET /ogc/": None,
     "GET /ogc/conformance": None,
     "GET /ogc/api": None,
@@ -70,7 +77,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
-    filled |= {"processID:path": "flood", "jobID": ID}
+    filled |= {"kind": "text", "processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
@@ -97,8 +104,12 @@ def test_a_role_may_do_what_weaker_roles_may(house):
 def test_without_a_key_nothing_is_told(house):
     answers = {route: ask(house, route, None) for route in GUARDED}
 
-    assert dict.fromkeys(GUARDED, (401, "no_key", "Bearer")) == {
-        route: (one.status_code, one.json()["code"], one.headers["WWW-Authenticate"])
+    assert {route: (401, "sign in" if "/ui" in route else "no_key", "Bearer") for route in GUARDED} == {
+        route: (
+            one.status_code,
+            "sign in" if "<h1>Sign in</h1>" in one.text else one.json()["code"],
+            one.headers["WWW-Authenticate"],
+        )
         for route, one in answers.items()
     }
 
