@@ -184,13 +184,45 @@ def _through_arrow(
         columns.append(arrow.array(values, kind, mask=null if null.any() else None))
         schema.append(arrow.field(field.name, columns[-1].type, metadata=metadata))
     geometry = free_name("geometry", {field.name.lower() for field in fields})
-    parts = [geometries[at : at + _AT_ONCE] for at in range(0, len(geometries), _AT_ONCE)]
-    wkb = [arrow.array(shapely.to_wkb(part, flavor="iso"), arrow.large_binary()) for part in parts]
-    # In one piece: GDAL writes each in a transaction of its own, which shows in a GeoPackage's bytes.
-    columns.append(arrow.chunked_array(wkb, arrow.large_binary()).combine_chunks())
+    columns.append(_wkb(geometries, arrow))
     schema.append(arrow.field(geometry, arrow.large_binary()))
     table = arrow.table(columns, schema=arrow.schema(schema))
     pyogrio.raw.write_arrow(table, path, geometry_name=geometry, **shared)
+
+
+def _wkb(geometries: NDArray[Any], arrow: Any) -> Any:
+    """Return geometries as ISO WKB, an Arrow array in one piece.
+
+    GDAL writes each piece in a transaction of its own, which shows in a GeoPackage's bytes.
+    """
+    alike = _alike_polygons(geometries)
+    if alike is not None:
+        offsets = np.arange(len(alike) + 1, dtype=np.int64) * alike.itemsize
+        buffers = [None, arrow.py_buffer(offsets), arrow.py_buffer(alike)]
+        return arrow.Array.from_buffers(arrow.large_binary(), len(alike), buffers)
+    parts = [geometries[at : at + _AT_ONCE] for at in range(0, len(geometries), _AT_ONCE)]
+    wkb = [arrow.array(shapely.to_wkb(part, flavor="iso"), arrow.large_binary()) for part in parts]
+    return arrow.chunked_array(wkb, arrow.large_binary()).combine_chunks()
+
+
+def _alike_polygons(geometries: NDArray[Any]) -> NDArray[Any] | None:
+    """Return polygons of as many vertices each, as cells are, as little-endian WKB; None for any others.
+
+    The polygons have one ring, in two dimensions.
+    """
+    count = int(shapely.get_num_coordinates(geometries[:1]).sum())
+    is_plain = (
+        (shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON)
+        & (shapely.get_num_coordinates(geometries) == count)
+        & (shapely.get_num_interior_rings(geometries) == 0)
+    )
+    if not count or not is_plain.all() or shapely.has_z(geometries).any() or has_m(geometries).any():
+        return None
+    head = [("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("vertices", "<u4")]
+    wkb = np.empty(len(geometries), [*head, ("xy", "<f8", (count, 2))])
+    wkb["order"], wkb["type"], wkb["rings"], wkb["vertices"] = 1, shapely.GeometryType.POLYGON, 1, count
+    wkb["xy"] = shapely.get_coordinates(geometries).reshape(-1, count, 2)
+    return wkb
 
 
 def _through_numpy(
