@@ -33,9 +33,12 @@ Status = Literal["pending", "running", "replacing", "completed", "failed", "inte
 
 
 class _Part(BaseModel):
-    """A part of a record; fields that a newer version wrote survive a round trip."""
+    """A part of a record; fields that a newer version wrote survive a round trip.
 
-    model_config = ConfigDict(extra="allow")
+    Its validator is built on first use: a part that only others hold needs none of its own.
+    """
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     RARE: ClassVar[frozenset[str]] = frozenset()
     """Fields that are written only where they have a value, so that other records stay as they were."""
