@@ -117,7 +117,7 @@ class Result:
         try:
             dataset: Dataset = backend.to_xarray()
         except MissingModule as error:
-            error.hint = f"{error.hint} Without it: open(arrays=True) gives NumPy arrays."
+            error.hint = f"open(arrays=True) gives NumPy arrays without it. To install it: {error.hint}"
             raise
         legends, bands = _legends(self.record.model_name), about.get("bands", {})
         for name, variable in dataset.data_vars.items():

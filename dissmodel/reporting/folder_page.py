@@ -9,9 +9,10 @@ from urllib.parse import quote
 from dissmodel.errors import InvalidInput
 from dissmodel.experiment.files import name_of
 from dissmodel.experiment.listing import ListRequest, Row, list_records
+from dissmodel.markup import value_text
 from dissmodel.printable import count
 from dissmodel.record.report_file import is_report, report_path
-from dissmodel.reporting.page import Cell, Link, Page, rendered, table, value_text
+from dissmodel.reporting.page import Cell, Link, Page, rendered, table
 
 _MOST_ROWS = 1000
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.experiment.steps import StepTable
+from dissmodel.markup import number
 from dissmodel.record import ExperimentRecord
-from dissmodel.reporting.page import Chart, Page, Swatch, number
+from dissmodel.reporting.page import Chart, Page, Swatch
 
 _MOST_CHARTS = 24
 _MOST_SAID = 8  # lines in words

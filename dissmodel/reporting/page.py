@@ -9,21 +9,19 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from dissmodel import __version__
-from dissmodel.printable import cut, printable
+from dissmodel.markup import number, shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_ROWS = 500
 """Tables of records have so many rows at most."""
-_LONGEST = 2000
 
 
 @dataclass(frozen=True)
@@ -109,26 +107,6 @@ def table(
     return Table(caption, tuple(head), tuple(found[:most]), more=max(0, len(found) - most), **more)
 
 
-def value_text(value: Any) -> str:
-    """Return a value as JSON has it, texts as they are."""
-    if isinstance(value, str):
-        return value
-    return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def number(value: object) -> str:
-    """Return a number in at most six significant digits; a whole one in all of its digits.
-
-    >>> number(12345678), number(0.123456789), number(None), number("a")
-    ('12,345,678', '0.123457', '', 'a')
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):  # noqa: PLR2004  (exact as a float)
-        return f"{int(value):,}"
-    return f"{value:,.6g}"
-
-
 def rendered(template: str, page: Page, **content: Any) -> bytes:
     """Return the page; the same content gives the same bytes."""
     script = _source("page.js")
@@ -151,7 +129,7 @@ def _environment() -> Environment:
         loader=PackageLoader("dissmodel.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -170,14 +148,6 @@ def _environment() -> Environment:
 
 def _is(kind: type) -> Any:
     return lambda value: isinstance(value, kind)
-
-
-def _shown(value: Any) -> Any:
-    """Return a value as a page shows it: a text without what can't be seen, and not too long."""
-    if hasattr(value, "__html__"):  # a template's own
-        return value
-    text = "" if value is None else str(value)
-    return "\n".join(printable(line) for line in cut(text, _LONGEST).split("\n"))
 
 
 @functools.cache

@@ -14,11 +14,12 @@ from dissmodel.executor.model_executor import ModelExecutor
 from dissmodel.experiment.hosts import asking
 from dissmodel.experiment.recorded_input import recorded_input
 from dissmodel.experiment.source import Source
+from dissmodel.markup import number
 from dissmodel.preview.amounts import CellCounts, class_table
 from dissmodel.preview.panels import MapPanel, ResultMaps, result_maps
 from dissmodel.progress import current
 from dissmodel.reporting.measures import class_word, step_chart
-from dissmodel.reporting.page import Bar, Cell, Page, Swatch, Table, number, table
+from dissmodel.reporting.page import Bar, Cell, Page, Swatch, Table, table
 from dissmodel.reporting.transitions import class_counts, transitions
 from dissmodel.warn import keeping_warnings
 

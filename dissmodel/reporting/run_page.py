@@ -16,23 +16,14 @@ from dissmodel.experiment.files import artifacts_of, name_of
 from dissmodel.experiment.source import Source
 from dissmodel.experiment.steps import step_table
 from dissmodel.experiment.verify import Check, checks
+from dissmodel.markup import number, value_text
 from dissmodel.printable import count
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.export.cite import text as citation
 from dissmodel.record.export.described import Described, dois_and_urls
 from dissmodel.registry.classes import ExecutorRegistry
 from dissmodel.reporting.measures import measure_charts, unit_of
-from dissmodel.reporting.page import (
-    Cell,
-    Code,
-    Page,
-    Table,
-    facts,
-    number,
-    rendered,
-    table,
-    value_text,
-)
+from dissmodel.reporting.page import Cell, Code, Page, Table, facts, rendered, table
 from dissmodel.reporting.result_maps import Agree, maps_content
 from dissmodel.reproducing.recorded_model import find_model
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel.cells.style import style_legend
+from dissmodel.markup import number
 from dissmodel.preview.canvas import common_canvas
 from dissmodel.preview.panels import MapPanel
 from dissmodel.preview.sampling import Drawable, gather, open_map
-from dissmodel.reporting.page import Page, Swatch, number
+from dissmodel.reporting.page import Page, Swatch
 from dissmodel.reporting.result_maps import gradient, scale_bar
 from dissmodel.sweeping.maps import MODAL
 from dissmodel.visualization.colours import class_picture, ramp_picture

@@ -13,19 +13,9 @@ from dissmodel.errors import DissmodelError
 from dissmodel.experiment.files import name_of
 from dissmodel.experiment.source import InFolder
 from dissmodel.experiment.verify import checks
+from dissmodel.markup import number, value_text
 from dissmodel.printable import count
-from dissmodel.reporting.page import (
-    Cell,
-    Chart,
-    Code,
-    Page,
-    Table,
-    facts,
-    number,
-    rendered,
-    table,
-    value_text,
-)
+from dissmodel.reporting.page import Cell, Chart, Code, Page, Table, facts, rendered, table
 from dissmodel.reporting.sweep_maps import maps_over_runs
 from dissmodel.sweeping.folder import SweepFolder, SweptRun
 from dissmodel.sweeping.plan import Plan

@@ -18,7 +18,7 @@ _CLASSES = (
     (InvalidInput, 422),
     (DissmodelError, 500),
 )
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "30"}}
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "30"}}
 
 
 def status_of(error: DissmodelError) -> int:
@@ -39,4 +39,4 @@ def answer(error: DissmodelError) -> JSONResponse:
 def problem(status: int, detail: Any, code: str, hint: str = "") -> JSONResponse:
     """Return an answer in the form that every error has."""
     content = {"detail": plain(detail), "code": code, "hint": plain(hint)}
-    return JSONResponse(content, status_code=status, headers=_HEADERS.get(status))
+    return JSONResponse(content, status_code=status, headers=HEADERS.get(status))

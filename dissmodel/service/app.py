@@ -11,11 +11,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from dissmodel import __version__
 from dissmodel.errors import DissmodelError
-from dissmodel.service import legacy, new, ogc
+from dissmodel.service import legacy, many, new, ogc, pages
 from dissmodel.service.answers import answer, problem, status_of
 from dissmodel.service.auth import Keys
 from dissmodel.service.board import Board
@@ -26,6 +26,8 @@ from dissmodel.service.indexing import Indexing
 from dissmodel.service.limits import Guard, Refusal
 from dissmodel.service.metrics import Metrics
 from dissmodel.service.ogc_problems import PATH
+from dissmodel.service.pages.page import as_page
+from dissmodel.service.pages.session import Sessions
 from dissmodel.service.parts import Parts
 from dissmodel.service.service import Service
 from dissmodel.service.syncing import Syncing
@@ -62,6 +64,7 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
         responses={status: {"model": Problem} for status in _ERRORS},
     )
     app.state.keys = Keys(settings.keys_file, settings.admin_keys)
+    app.state.sessions = Sessions(app.state.keys, settings.data_dir)
     app.state.parts = Parts(
         service,
         board,
@@ -71,7 +74,7 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
         indexing,
         syncing,
     )
-    for router in (*legacy.ROUTERS, *new.ROUTERS):
+    for router in (*legacy.ROUTERS, *many.ROUTERS, *new.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     handlers: dict[Any, Callable[[Request, Any], JSONResponse]] = {
         DissmodelError: _failed,
@@ -80,10 +83,14 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
         Exception: _bug,
     }
     for kind, handle in handlers.items():
-        app.add_exception_handler(kind, handle)
+        app.add_exception_handler(kind, _as_page(handle))
     app.mount(PATH, ogc.create_ogc(app.state, handlers))
     app.add_middleware(Guard, keys=app.state.keys, metrics=metrics)
     return app
+
+
+def _as_page(handle: Callable[[Request, Any], JSONResponse]) -> Callable[[Request, Any], Response]:
+    return lambda request, error: as_page(request, handle(request, error))
 
 
 def _failed(request: Request, error: Exception) -> JSONResponse:

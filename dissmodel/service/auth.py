@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 from fastapi import APIRouter, Request, Security
 from fastapi.routing import APIRoute
@@ -57,6 +57,10 @@ class Caller:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
+LOCAL = Caller("local", "admin")
+"""Whoever asks from this machine where there are no keys."""
+
+
 class Keys:
     """The keys that may ask: those of a file, which may change at any time, and administrators' keys.
 
@@ -100,7 +104,7 @@ class Keys:
             If there is no such key (codes ``"no_key"``, ``"wrong_key"``).
         """
         if not self.are_needed:
-            return Caller("local", "admin")
+            return LOCAL
         if not key:
             raise refused("no_key", "This needs an API key.")
         given = hashlib.sha256(key.encode()).hexdigest()
@@ -111,6 +115,10 @@ class Keys:
         if found is None:
             raise refused("wrong_key", "This API key is not known here.")
         return found
+
+    def named(self, name: str) -> tuple[Role, str] | None:
+        """Return role and sha256 of the key with a name, None if there is no such key any more."""
+        return self._known().get(name)
 
     def _known(self) -> Mapping[str, tuple[Role, str]]:
         if self._file is None:
@@ -160,10 +168,21 @@ def new_key(name: str, role: str) -> tuple[str, str]:
     return key, lines
 
 
-def router(role: Role | None) -> APIRouter:
+class Sessions(Protocol):
+    """Who has signed in with a browser; see `dissmodel.service.pages.session`."""
+
+    def caller(self, request: Request) -> Caller | None:
+        """Return who has signed in."""
+
+    async def refuse_forged(self, request: Request) -> None:
+        """Refuse a form that no page of the service sent."""
+
+
+def router(role: Role | None, *, pages: bool = False) -> APIRouter:
     """Return a router whose routes need a role; None: they are open to all.
 
-    The role is looked at before the body is read.
+    The role is looked at before the body is read. Who has signed in with a browser counts only for the routes
+    of `pages`: those below ``/ui``, and what a page loads; their forms have to come from a page.
     """
 
     class Guarded(APIRoute):
@@ -174,7 +193,9 @@ def router(role: Role | None) -> APIRouter:
 
             async def guarded(request: Request) -> Response:
                 if role is not None:
-                    request.state.caller = _authorized(request, role)
+                    request.state.caller = _authorized(request, role, pages)
+                if pages and request.method not in {"GET", "HEAD"}:
+                    await request.app.state.sessions.refuse_forged(request)
                 response: Response = await handle(request)
                 return response
 
@@ -187,17 +208,23 @@ def router(role: Role | None) -> APIRouter:
     return APIRouter(route_class=Guarded, dependencies=shown if role is not None else [])
 
 
+def key_of(request: Request) -> str | None:
+    """Return the API key that a request's headers have."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return request.headers.get("X-API-Key") or (token.strip() if scheme.lower() == "bearer" else None)
+
+
 def caller_of(request: Request) -> Caller:
     """Return who sent a request, as its route's router found."""
     found: Caller = request.state.caller
     return found
 
 
-def _authorized(request: Request, role: Role) -> Caller:
+def _authorized(request: Request, role: Role, pages: bool) -> Caller:  # noqa: FBT001  (as the router has it)
     keys: Keys = request.app.state.keys
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else None
-    caller = keys.caller(request.headers.get("X-API-Key") or bearer)
+    key = key_of(request)
+    sessions: Sessions | None = request.app.state.sessions if pages and key is None else None
+    caller = (sessions.caller(request) if sessions is not None else None) or keys.caller(key)
     if not caller.may(role):
         what = f"The key {caller.name} has the role {caller.role}; this needs {role}."
         raise refused("wrong_role", what)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from dissmodel.errors import disk_errors
 from dissmodel.experiment.layout import Place
 from dissmodel.service.refusals import refused
+from dissmodel.service.secret_file import secret_of
 from dissmodel.storage.local import LocalStorage
 from dissmodel.storage.names import check_key
 from dissmodel.storage.uri import parse
-
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -90,18 +86,4 @@ class Downloads:
 
     @cached_property
     def _secret(self) -> bytes:
-        file = self.data_dir / "links.key"
-        with disk_errors(f"{file}: the key of links can't be used", "Check its rights."):
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            if not file.exists():
-                new = file.with_name(f"links.{secrets.token_hex(8)}")
-                descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(secrets.token_bytes(_KEY_BYTES))
-                try:
-                    new.rename(file) if os.name == "nt" else file.hardlink_to(new)
-                except FileExistsError:  # another process was faster
-                    pass
-                finally:
-                    new.unlink(missing_ok=True)
-            return file.read_bytes()
+        return secret_of(self.data_dir / "links.key")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Query, Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, RedirectResponse
 
 from dissmodel import __version__
 from dissmodel.experiment.layout import RECORD
@@ -39,9 +39,11 @@ async def health() -> Mapping[str, str]:
     return {"status": "healthy", "timestamp": utc(now())}
 
 
-@open_to_all.get("/")
-async def root() -> Mapping[str, str]:
-    """Tell what this is."""
+@open_to_all.get("/", response_model=dict[str, str])
+async def root(request: Request) -> Any:
+    """Tell what this is; a browser is sent to the pages."""
+    if request.headers.get("Accept", "").startswith("text/html"):
+        return RedirectResponse("/ui", 303)
     return {"service": "dissmodel", "version": __version__, "docs": "/openapi.json"}
 
 

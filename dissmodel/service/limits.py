@@ -15,10 +15,11 @@ from dissmodel.service.answers import answer
 from dissmodel.service.auth import Keys, refuse_foreign
 from dissmodel.service.metrics import Metrics
 from dissmodel.service.ogc_problems import PATH, as_problem
+from dissmodel.service.pages.page import as_page
 from dissmodel.service.refusals import refused
 
 JSON_BYTES, UPLOAD_BYTES = 1 << 20, 5 << 30
-UPLOAD = "/data/upload"
+UPLOADS = frozenset({"/data/upload", "/ui/upload"})
 PATIENCE_S = 30.0
 """How long a body may take, and a part of it that does not come."""
 SLOWEST = 1 << 16
@@ -70,7 +71,8 @@ class Guard:
             except DissmodelError as error:
                 made = answer(error)
                 is_ogc = request.url.path.startswith(f"{PATH}/")
-                await (as_problem(made) if is_ogc else made)(scope, receive, noting)
+                shown = as_problem(made) if is_ogc else as_page(request, made)
+                await shown(scope, receive, noting)
             else:
                 await self._app(scope, body, noting)
         finally:
@@ -90,11 +92,12 @@ class Guard:
         if not self._keys.are_needed:
             client = request.client.host if request.client is not None else None
             refuse_foreign(request.headers.get("host", ""), request.headers.get("origin"), client)
-        limit = UPLOAD_BYTES + _FORM_BYTES if request.url.path == UPLOAD else JSON_BYTES
+        limit = UPLOAD_BYTES + _FORM_BYTES if request.url.path in UPLOADS else JSON_BYTES
         length = request.headers.get("content-length", "0")
         if not length.isascii() or not length.isdecimal() or int(length[:20]) > limit:
             raise _too_large(limit)
-        return _limited(receive, limit)
+        has_body = int(length[:20]) > 0 or "transfer-encoding" in request.headers
+        return _limited(receive, limit) if has_body else receive
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -34,8 +34,8 @@ def key_of_record(document: Mapping[str, Any]) -> str:
 
     It is the sha256 of the canonical JSON of what determines the run: model, the model's own code, all
     parameters (``1`` and ``1.0`` are one number), seed, the digests of the inputs and their sidecars, what
-    bands, columns and classes are called, layer, and the condition that ends it early. Where files are, and
-    what the run found, is no part of it.
+    bands, columns and classes are called, layer, the condition that ends it early, and whether GeoTIFFs are
+    Cloud Optimized. Where files are, and what the run found, is no part of it.
 
     `document` is a record as parsed from JSON.
     """
@@ -108,6 +108,30 @@ def planned_runs(
     DissmodelError
         If inputs can't be read.
     """
+
+    def look(resolved: Plan, rows: Mapping[Reads, Row]) -> dict[Reads, _Read]:
+        return _looked_at(rows, resolved, model, reporter, consent or Consent())
+
+    return _runs(plan, model, look)
+
+
+def named_runs(plan: Plan, model: OpenedModel) -> PlannedRuns:
+    """Return the runs of a plan, once all rows were checked; no input is looked at.
+
+    Seeds and values are those of `planned_runs`. A key says which inputs a run has by their names alone, and
+    nothing of the model: it tells the runs of one plan apart.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong with the values of all rows.
+    """
+    return _runs(plan, model, lambda _plan, rows: {one: _Read(_digest(one[0]), "") for one in rows})
+
+
+def _runs(
+    plan: Plan, model: OpenedModel, look: Callable[[Plan, Mapping[Reads, Row]], Mapping[Reads, _Read]]
+) -> PlannedRuns:
     plan = resolved(plan, model)
     checking, is_small = Checking(plan, model), len(plan) <= _FEW
     rows: list[_Row] = []
@@ -129,7 +153,7 @@ def planned_runs(
                 first = of(row, quickly or checking.typed(row.values))
             yield first._replace(row=row)
 
-    reads = _looked_at(checking.check(note), plan, model, reporter, consent or Consent())
+    reads = look(plan, checking.check(note))
     if not is_small:
         return PlannedRuns(plan, lambda: _planned(plan, checked(), reads))
     runs = list(_planned(plan, rows, reads))
@@ -184,7 +208,7 @@ def _common(document: Mapping[str, Any]) -> dict[str, Any]:
         {name: one.get(name) for name in ("name", "checksum", "sidecars", "layer", "fields") if one.get(name)}
         for one in (document.get("source") or {}, *(document.get("sources") or []))
     ]
-    names = ("model_name", "input_format", "band_map", "column_map", "until")
+    names = ("model_name", "input_format", "band_map", "column_map", "until", "cog")
     found = {name: document.get(name) for name in names if document.get(name)} | {"inputs": inputs}
     classes: dict[str, Any] = _canonical({"class_map": document.get("class_map") or {}})
     return found | _without_files(classes, _files(document))

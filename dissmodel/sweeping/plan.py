@@ -54,7 +54,7 @@ class Plan:
     `resample` as `given_inputs`; they are the same for all runs. `toml_sha256` is that of `toml`. Each of
     `grids` is combined by itself; without one a single row has the values of the model. A `design` has rows
     of its own instead. `seed` is that of the sweep, from which each run's is derived. `until` ends a run
-    early; `keep` says what remains of a run.
+    early; `keep` says what remains of a run. `cog`: GeoTIFFs are Cloud Optimized; None: as it is set.
     """
 
     model: str | None = None
@@ -74,6 +74,7 @@ class Plan:
     seed: int = 0
     until: str = ""
     keep: Keep = "all"
+    cog: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are too small or large, words that mean nothing, and secrets."""
@@ -145,6 +146,7 @@ class Plan:
             format=self.format,
             layer=self.layer,
             seed=seed,
+            cog=self.cog,
             **{"until": self.until, **more},
         )
 
@@ -177,7 +179,7 @@ class Plan:
         UsageError
             If its values don't make a plan.
         """
-        return cls._of(plan_file.settings(path))
+        return cls.from_settings(plan_file.settings(path))
 
     @classmethod
     def of(
@@ -215,11 +217,14 @@ class Plan:
         if design is not None:
             base |= {"design": design, "folder": here}
         grids = grids or [{}] * bool(vary)
-        return cls._of(base | {"grids": [{**grid, **vary} for grid in grids]})
+        return cls.from_settings(base | {"grids": [{**grid, **vary} for grid in grids]})
 
     @classmethod
-    def _of(cls, settings: dict[str, Any]) -> Self:
-        """Return the plan of settings, whose grids may have bounds, and whose design may be a text."""
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """Return the plan of its fields, whose `grids` may have bounds, and whose `design` may be a text.
+
+        A design that is a CSV is in `folder`. Raises `dissmodel.errors.DissmodelError` as `from_toml`.
+        """
         grids, folder = settings.pop("grids", []), settings.pop("folder", Path())
         design, sha256 = settings.get("design"), settings.pop("design_sha256", "")
         if design is not None and (len(grids) > 1 or (isinstance(design, FileDesign) and any(grids))):

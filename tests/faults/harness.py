@@ -1,6 +1,6 @@
 """A service under faults: the API, workers, jobs and Redis are killed while jobs run. Prints what came of it.
 
-Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed.
+Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed, engine (dask, slurm or none).
 
 A client posts jobs of a second, half of which have another result each time that they run; two workers with
 leases of 2 s run them. After every half second or so a fault:
@@ -17,7 +17,12 @@ term        SIGTERM to a worker, which has a second to end
 cancel      a job is cancelled
 place       a file is in the place of the place for up to 3 s: everything there fails
 
-The first five are the kills that are counted. What is killed is started again.
+With an engine also:
+
+engine_worker   SIGKILL to the worker of a Dask cluster that has a job, or to that in a job of Slurm
+scheduler       SIGKILL to the scheduler of the Dask cluster; a new one comes with new workers
+
+The first five and the last two are the kills that are counted. What is killed is started again.
 """
 
 import contextlib
@@ -36,37 +41,39 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from dissmodel.config import load_settings
 from dissmodel.errors import DissmodelError
 from dissmodel.experiment.layout import outputs_place
 from dissmodel.record.digest import sha256_file
-from dissmodel.service.queue import QueueAway
-from dissmodel.service.queue.open import open_queue
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
-from support import echo
+from support import echo, slurm
+from support.dask_cluster import DaskCluster
 from support.redis_server import RedisServer
 
 LEASE_S = 2.0
 OPEN = 3
 IDLE = 0.8
 LATE_S = 150.0
-KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
+KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2, "engine_worker": 6, "scheduler": 3}
+ENGINE_WORKERS = 3
 OTHERS = {"flush": 1, "pause": 2, "late": 2, "term": 1, "cancel": 2, "place": 1}
 TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s": 1.0}
 WORK = """
 import json, os, random, signal, sys, time
 from pathlib import Path
+from dissmodel.service import worker
 from dissmodel.service.hold import Times
 from dissmodel.service.logs import log_to
 from dissmodel.service.settings import ServiceSettings
-from dissmodel.service.worker import work
 from dissmodel.storage.local import LocalStorage
 
-folder, times, whole = Path(sys.argv[1]), json.loads(sys.argv[2]), LocalStorage.put
+folder, times, name_of_worker = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+whole, whole_attempt = LocalStorage.put, worker.attempt
 
 def note(name, *words):
     with open(folder / name, "a") as log:
@@ -92,17 +99,78 @@ def put(self, path, key, **how):
         harm(key_in_place, "after")
     return found
 
-LocalStorage.put = put
+def attempt(job, **how):
+    note("tries", name_of_worker, job, "began")
+    try:
+        return whole_attempt(job, **how)
+    finally:
+        note("tries", name_of_worker, job, "over")
+
+LocalStorage.put, worker.attempt = put, attempt
 log_to()
 times["again_s"] = tuple(times["again_s"])
-work(ServiceSettings.load(), times=Times(**times))
+worker.work(ServiceSettings.load(), times=Times(**times))
 """
+
+
+class Dask:
+    """A Dask cluster whose scheduler may be killed."""
+
+    def __init__(self, folder, packages):
+        self.folder, self.packages, self.left = folder, packages, []
+        folder.mkdir()
+        self.start()
+        os.environ["DISSMODEL_SERVICE_ENGINE"] = str(self.cluster.file)
+
+    def start(self):
+        (self.folder / "scheduler.json").unlink(missing_ok=True)
+        self.cluster = DaskCluster(self.folder)
+        self.keep()
+
+    def keep(self):
+        """Start workers in the place of those that have ended."""
+        cluster = self.cluster
+        living = [one for one in cluster.processes[1:] if one.poll() is None]
+        for _ in range(ENGINE_WORKERS - len(living)):
+            cluster.worker(paths=[self.packages])
+
+    def lose(self):
+        """Kill the scheduler, and leave its workers to themselves."""
+        os.killpg(self.cluster.scheduler.pid, signal.SIGKILL)
+        self.left.append(self.cluster)
+        self.start()
+
+    def end(self):
+        for cluster in (*self.left, self.cluster):
+            cluster.end()
+
+
+class Slurm:
+    """A Slurm of one node."""
+
+    def __init__(self, folder, _packages):
+        folder.mkdir()
+        self.node = contextlib.ExitStack()
+        environ = self.node.enter_context(slurm.one_node(folder))
+        for name in ("PATH", "SLURM_CONF"):
+            os.environ[name] = environ[name]
+        os.environ["DISSMODEL_SLURM_FOLDER"] = str(folder / "shared")
+        os.environ["DISSMODEL_SERVICE_ENGINE"] = "slurm"
+
+    def keep(self):
+        """It is the worker that replaces jobs."""
+
+    def end(self):
+        self.node.close()
+
+
+ENGINES: dict[str, Any] = {"dask": Dask, "slurm": Slurm}
 
 
 class Service:
     """Place, queue and two workers in a folder."""
 
-    def __init__(self, folder, kind):
+    def __init__(self, folder, kind, engine=""):
         self.folder = folder
         for name in ("config.toml", "data", "cache"):
             os.environ[f"DISSMODEL_{name.partition('.')[0].upper()}"] = str(folder / "user" / name)
@@ -113,6 +181,10 @@ class Service:
         os.environ["PYTHONPATH"] = os.pathsep.join(
             [str(echo.install(packages)), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         )
+        self.engine = None
+        if engine:
+            os.environ["DISSMODEL_SERVICE_SCRATCH"] = str(folder / "shared")
+            self.engine = ENGINES[engine](folder / engine, packages)
         self.redis = None
         if kind == "redis":
             self.redis = RedisServer(redis, keeps=True)
@@ -122,9 +194,9 @@ class Service:
             Path(made).mkdir(parents=True, exist_ok=True)
         (Path(self.settings.inputs) / "data.bin").write_bytes(b"some bytes")
         self.truth = Truth(outputs_place(self.settings.place, StorageSettings.of(load_settings())))
-        self.queue = open_queue(self.settings)
-        self.exits = Counter()
+        self.exits, self.names = Counter(), {}
         self.is_over = False
+        self.lock = threading.Lock()
         self.log = (folder / "log").open("ab")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
@@ -134,8 +206,11 @@ class Service:
         self.supervisor.start()
 
     def _started(self):
-        words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES)]
-        return subprocess.Popen(words, stderr=self.log, stdout=self.log)
+        name = uuid4().hex
+        words = [sys.executable, "-c", WORK, str(self.folder), json.dumps(TIMES), name]
+        worker = subprocess.Popen(words, stderr=self.log, stdout=self.log)
+        self.names[worker.pid] = name
+        return worker
 
     def _api(self):
         words = [sys.executable, "-m", "dissmodel", "serve", "--port", str(self.port), "--workers", "0"]
@@ -164,9 +239,14 @@ class Service:
         while not self.is_over:
             if self.api.poll() is not None and not self.is_over:
                 self.api = self._api()
+            if self.engine is not None:
+                with self.lock:
+                    self.engine.keep()
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None and not self.is_over:
                     self.exits[str(worker.returncode)] += 1
+                    if worker.returncode != -signal.SIGKILL:  # it ended in the midst of an attempt
+                        self.hit(self.tried_by(worker.pid), "left")
                     self.workers[number] = self._started()
             time.sleep(0.1)
 
@@ -184,14 +264,19 @@ class Service:
                 hung += 1
                 worker.kill()
                 worker.wait()
-        self.queue.close()
+        if self.engine is not None:
+            self.engine.end()
         if self.redis is not None:
             self.redis.kill()
         self.log.close()
         return hung
 
+    def jobs_of(self, pid):
+        """The jobs whose processes a worker has, here or elsewhere."""
+        return self.tried_by(pid) if self.engine is not None else set(self.children(pid).values())
+
     def children(self, pid):
-        """The processes of jobs that a worker has, each with its job."""
+        """The processes of jobs that a process has, each with its job."""
         found = {}
         with contextlib.suppress(OSError):
             for file in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -207,13 +292,21 @@ class Service:
             if one.name.isdigit() and job_of(one.name, str(self.folder)) is not None
         ]
 
-    def held_by(self, pid, jobs):
-        """The jobs whose lease a worker has."""
-        try:
-            seen = self.queue.view(jobs)
-        except QueueAway:
-            return set()
-        return {job for job, entry in seen.items() if entry.is_leased and f"-{pid}-" in entry.worker}
+    def tried_by(self, pid):
+        """The jobs of which a worker has begun an attempt that is not over."""
+        tries = [line.split() for line in lines(self.folder / "tries")]
+        last = {job: what for name, job, what, *_ in tries if name == self.names[pid]}
+        return {job for job, what in last.items() if what == "began"}
+
+    def hit(self, jobs, what="kill"):
+        with (self.folder / "hits").open("a") as log:
+            log.writelines(f"{job} {what}\n" for job in jobs)
+
+
+def lines(path):
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text().splitlines()
+    return []
 
 
 def job_of(pid, below=""):
@@ -222,6 +315,13 @@ def job_of(pid, below=""):
         words = Path(f"/proc/{pid}/cmdline").read_text()
         if "dissmodel.service.child" in words and below in words:
             return re.search(r"([0-9a-f]{32})\.[0-9a-f]{32}", words)[1]
+    return None
+
+
+def parent_of(pid):
+    """The parent of a process; None if it is over."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return None
 
 
@@ -242,14 +342,16 @@ def exchange(one, other):
 class Trial:
     """Jobs and faults, and what is known of both."""
 
-    def __init__(self, folder, *, queue, kills, jobs, seed):
+    def __init__(self, folder, *, queue, kills, jobs, seed, engine=""):
         self.chance = random.Random(seed)
-        self.service = Service(folder, queue)
+        self.service = Service(folder, queue, engine)
         self.folder, self.wanted, self.count = folder, kills, jobs
         self.jobs, self.keys, self.cancelled, self.changed = [], [], set(), set()
         self.unanswered, self.is_away = 0, False
         self.faults, self.hits, self.records = Counter(), Counter(), {}
-        kinds = {name: share for name, share in KILLS.items() if queue == "redis" or name != "redis"}
+        absent = {"redis"} if queue != "redis" else set()
+        absent |= {"": {"engine_worker", "scheduler"}, "slurm": {"scheduler"}, "dask": set()}[engine]
+        kinds = {name: share for name, share in KILLS.items() if name not in absent}
         others = {name: share for name, share in OTHERS.items() if queue == "redis" or name != "flush"}
         self.shares = kinds | others
         self.kinds = set(kinds)
@@ -319,35 +421,53 @@ class Trial:
             if getattr(self, "place_away" if kind == "place" else kind)() is not False:
                 self.faults[kind] += 1
 
-    def hit(self, jobs, what="kill"):
-        with (self.folder / "hits").open("a") as log:
-            log.writelines(f"{job} {what}\n" for job in jobs)
-
     def any_worker(self):
         return self.chance.choice(self.service.workers)
 
     def worker(self):
         pid = self.any_worker().pid
-        held = set(self.service.children(pid).values())
-        if not held and self.chance.random() < IDLE:  # it has just begun
+        if not self.service.jobs_of(pid) and self.chance.random() < IDLE:  # it has just begun
             return False
         if not send(pid, signal.SIGKILL):
             return False
-        # Its leases outlast it.
-        self.hit(held | self.service.held_by(pid, self.jobs[-200:]))
+        self.service.hit(self.service.tried_by(pid))
         return True
 
     def child(self):
         children = {}
-        for worker in self.service.workers:
-            children |= self.service.children(worker.pid)
+        for parent in self.parents():
+            children |= self.service.children(parent)
         if not children:
             return False
         pid = self.chance.choice(list(children))
         if not send(pid, signal.SIGKILL):
             return False
-        self.hit([children[pid]])
+        self.service.hit([children[pid]])
         return True
+
+    def parents(self):
+        """The processes that have those of jobs."""
+        if self.service.engine is None:
+            return [worker.pid for worker in self.service.workers]
+        found = {parent_of(pid) for pid in self.service.all_children()}
+        return sorted(pid for pid in found if pid and job_of(pid) is None)
+
+    def engine_worker(self):
+        until = time.monotonic() + 20
+        while not (parents := self.parents()):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        pid = self.chance.choice(parents)
+        hit = set(self.service.children(pid).values())
+        if not send(pid, signal.SIGKILL):
+            return False
+        self.service.hit(hit)
+        return True
+
+    def scheduler(self):
+        with self.service.lock:
+            self.service.engine.lose()
 
     def deliver(self):
         return self.ordered("kill")
@@ -355,8 +475,8 @@ class Trial:
     def late(self):
         if not self.ordered("stop"):
             return False
-        pid = int(self.lines("hits")[-1].split()[2])
-        self.go_on(pid)
+        noted = [line.split() for line in lines(self.folder / "hits")]
+        self.go_on(int([words[2] for words in noted if len(words) == 4][-1]))  # by a worker itself
         return True
 
     def ordered(self, what):
@@ -390,10 +510,10 @@ class Trial:
 
     def pause(self):
         pid = self.any_worker().pid
-        held = set(self.service.children(pid).values()) | self.service.held_by(pid, self.jobs[-200:])
+        held = self.service.tried_by(pid)
         if not held or not send(pid, signal.SIGSTOP):
             return False
-        self.hit(held, "stop")
+        self.service.hit(held, "stop")
         self.go_on(pid)
         return True
 
@@ -463,9 +583,9 @@ class Trial:
 
     def found(self):
         truth = self.service.truth
-        self.hits.update(line.split()[0] for line in self.lines("hits"))
-        self.stopped = {line.split()[0] for line in self.lines("hits") if line.split()[1] == "stop"}
-        puts = Counter(line.split()[0] for line in self.lines("puts"))
+        self.hits.update(line.split()[0] for line in lines(self.folder / "hits"))
+        self.stopped = {line.split()[0] for line in lines(self.folder / "hits") if line.split()[1] == "stop"}
+        puts = Counter(line.split()[0] for line in lines(self.folder / "puts"))
         statuses, wrong = Counter(), []
         for job in self.jobs:
             try:
@@ -478,7 +598,7 @@ class Trial:
             wrong += [f"{job}: {why}" for why in self.faults_of(job, outcome, digest, code, puts[job])]
         others = {job for job, _ in truth.jobs()} ^ set(self.jobs)
         wrong += [f"{job}: it was not submitted, or is not there" for job in others]
-        starts = [len(self.lines(f"starts-{key}")) for key in self.keys]
+        starts = [len(lines(self.folder / f"starts-{key}")) for key in self.keys]
         return {
             "faults": dict(self.faults),
             "kills": self.killed,
@@ -490,6 +610,9 @@ class Trial:
             "hits": sum(self.hits.values()),
             "killed_often": sum(number >= 3 for number in self.hits.values()),
             "worker_exits": dict(self.service.exits),
+            "left_by_workers_that_ended": sum(
+                line.split()[1] == "left" for line in lines(self.folder / "hits")
+            ),
         }
 
     def faults_of(self, job, outcome, digest, code, puts):
@@ -521,11 +644,6 @@ class Trial:
         for name, file in record["files"].items():
             if sha256_file(folder / file["path"]) != file["sha256"]:
                 yield f"its {name} is not as recorded"
-
-    def lines(self, name):
-        with contextlib.suppress(FileNotFoundError):
-            return (self.folder / name).read_text().splitlines()
-        return []
 
 
 if __name__ == "__main__":

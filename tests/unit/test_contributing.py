@@ -34,6 +34,21 @@ def test_the_slow_parts_are_those_of_the_script():
     assert parts.split() == re.findall(r"^    bash \.ci/slow (\w+)", text, re.MULTILINE)
 
 
+def test_each_folder_with_slow_tests_is_in_a_slow_part():
+    script = (ROOT / ".ci" / "slow").read_text(encoding="utf-8")
+    parts = set(re.findall(r"\btests/(\w+)", script))
+    marks = re.compile(r"mark\.(slow|fast_cases)|mostly_slow\(")
+    files = (ROOT / "tests").glob("*/**/test_*.py")
+    folders = {
+        path.relative_to(ROOT / "tests").parts[0]
+        for path in files
+        if marks.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert {"api", "client", "unit"} < folders
+    assert set() == folders - parts
+
+
 def test_the_second_command_of_the_readme_is_run_as_it_stands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = text.partition("## Two commands\n")[2].partition("\n## ")[0]

@@ -122,8 +122,12 @@ def test_a_result_that_is_a_map_has_a_picture(house, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_result_that_is_no_map_has_none(house):
+def test_a_result_that_is_no_map_has_none_and_is_tried_once(house, monkeypatch):
+    from dissmodel.service import foreign
+
     house.complete("ab" * 16)
 
+    assert "no_picture" == house.get(f"/experiments/{'ab' * 16}/preview.png", status=404)["code"]
+    monkeypatch.setattr(foreign, "run", None)
     assert "no_picture" == house.get(f"/experiments/{'ab' * 16}/preview.png", status=404)["code"]
     house.get(f"/experiments/{'0' * 32}/preview.png", status=404)

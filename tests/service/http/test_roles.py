@@ -27,7 +27,17 @@ ROUTES = {
     "GET /experiments/{experiment_id}/diff/{other_id}": "reader",
     "GET /experiments/{experiment_id}/preview.png": "reader",
     "GET /experiments/{experiment_id}/files/{path:path}": "reader",
+    "GET /experiments/{experiment_id}/report": "reader",
+    "GET /experiments/{experiment_id}/export/{kind}": "reader",
     "GET /experiments": "reader",
+    "GET /sweeps": "reader",
+    "GET /sweeps/{sweep_id}": "reader",
+    "GET /sweeps/{sweep_id}/runs": "reader",
+    "GET /sweeps/{sweep_id}/runs.csv": "reader",
+    "GET /sweeps/{sweep_id}/summary": "reader",
+    "POST /submit_sweep": "submitter",
+    "POST /check_job": "submitter",
+    "DELETE /sweeps/{sweep_id}": "submitter",
     "GET /download": "reader",
     "GET /metrics": "reader",
     "POST /submit_job": "submitter",
@@ -38,6 +48,30 @@ ROUTES = {
     "POST /data/upload": "submitter",
     "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
+    "GET /ui": "reader",
+    "GET /ui/diff": "reader",
+    "GET /ui/queue": "reader",
+    "GET /ui/experiments/{experiment_id}": "reader",
+    "GET /ui/experiments/{experiment_id}/map": "reader",
+    "GET /ui/experiments/{experiment_id}/report": "reader",
+    "GET /ui/experiments/{experiment_id}/exports": "reader",
+    "GET /ui/experiments/{experiment_id}/files/{path:path}": "reader",
+    "POST /ui/experiments/{experiment_id}/cancel": "submitter",
+    "POST /ui/experiments/{experiment_id}/reproduce": "submitter",
+    "GET /ui/models": "reader",
+    "GET /ui/models/{name:path}": "reader",
+    "POST /ui/models/{name:path}/submit": "submitter",
+    "GET /ui/upload": "submitter",
+    "POST /ui/upload": "submitter",
+    "GET /ui/uploads/{label}/{name}": "submitter",
+    "GET /ui/sweeps": "reader",
+    "GET /ui/sweeps/{sweep_id}": "reader",
+    "GET /ui/sweeps/{sweep_id}/summary": "reader",
+    "POST /ui/sweeps/{sweep_id}/cancel": "submitter",
+    "GET /ui/static/{path:path}": None,
+    "GET /ui/sign-in": None,
+    "POST /ui/sign-in": None,
+    "POST /ui/sign-out": None,
     "GET /ogc/": None,
     "GET /ogc/conformance": None,
     "GET /ogc/api": None,
@@ -70,7 +104,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
-    filled |= {"processID:path": "flood", "jobID": ID}
+    filled |= {"kind": "text", "sweep_id": ID, "processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))
@@ -97,8 +131,12 @@ def test_a_role_may_do_what_weaker_roles_may(house):
 def test_without_a_key_nothing_is_told(house):
     answers = {route: ask(house, route, None) for route in GUARDED}
 
-    assert dict.fromkeys(GUARDED, (401, "no_key", "Bearer")) == {
-        route: (one.status_code, one.json()["code"], one.headers["WWW-Authenticate"])
+    assert {route: (401, "sign in" if "/ui" in route else "no_key", "Bearer") for route in GUARDED} == {
+        route: (
+            one.status_code,
+            "sign in" if "<h1>Sign in</h1>" in one.text else one.json()["code"],
+            one.headers["WWW-Authenticate"],
+        )
         for route, one in answers.items()
     }
 

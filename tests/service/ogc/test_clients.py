@@ -80,7 +80,7 @@ def test_what_is_sent_ends_in_no_bug(alone, tmp_path):
     ]
     words += ["--header", f"X-API-Key: {KEYS['admin']}", "--max-examples", "60", "--seed", "1"]
     words += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none"]
-    words += ["--suppress-health-check", "all", "--no-color"]
+    words += ["--suppress-health-check", "all", "--no-color", "--request-timeout", "120"]
     command = [program, "run", f"{alone.url}/api", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 

@@ -309,6 +309,22 @@ def test_an_attempt_that_loses_its_job_does_not_count(service, monkeypatch):
     assert (False, 0, None) == (entry.is_waiting, entry.attempts, outcome)
 
 
+def test_it_does_not_count_either_where_the_queue_was_away_just_then(service, monkeypatch):
+    answers = ["away", "away"]
+    whole = service.queue.count
+
+    def count(job, by=1):
+        if by < 0 and answers:
+            raise QueueAway(answers.pop())
+        return whole(job, by)
+
+    monkeypatch.setattr(service.queue, "count", count)
+    monkeypatch.setattr(Hold, "why", property(lambda _self: "stopped"))
+    entry, outcome = tried(service, Times())
+
+    assert ([], True, 0, None) == (answers, entry.is_waiting, entry.attempts, outcome)
+
+
 def test_no_two_workers_have_one_name(monkeypatch):
     monkeypatch.setenv("WORKER_ID", "a b/c")
     names = {worker_name() for _ in range(10)}
