@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dissmodel.config import UserSettings
-from dissmodel.engines import check_shared, check_slurm, open_engine
+from dissmodel.engines import check_shared, open_engine
+from dissmodel.engines.slurm import check_slurm
 from dissmodel.executor.findings import Collector
 
 

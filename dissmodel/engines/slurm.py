@@ -19,6 +19,7 @@ from dissmodel import process, temporary
 from dissmodel.config import UserSettings
 from dissmodel.engines.cluster import Cluster
 from dissmodel.engines.engine import EngineLost
+from dissmodel.engines.existing import load_distributed
 from dissmodel.engines.threads import thread_variables
 from dissmodel.errors import MissingModule, UsageError, disk_errors, extra_hint
 from dissmodel.inherited import current_folder
@@ -192,8 +193,12 @@ class Slurm(Cluster):
         return printable(text.strip()) or "nothing"
 
 
-def check() -> None:
-    """Ask Slurm for jobs; raises UsageError if it is not installed, EngineLost if it does not answer."""
+def check_slurm() -> None:
+    """Ask Slurm for jobs, and start none.
+
+    Raises UsageError if Slurm or a package is not installed; EngineLost if it does not answer.
+    """
+    load_distributed()
     words = [_programs()[1], "--noheader", f"--name={_NAME}"]
     try:
         said = process.finished(words, env=os.environ, patience=_COUNT_S, folder=Path.home())

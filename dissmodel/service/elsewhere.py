@@ -46,9 +46,9 @@ class JobElsewhere(Job):
         engine: Engine,
         task: Task,
         scratch: Path,
-        *,
         data_dir: Path,
         trust: Sequence[str],
+        *,
         hold: Hold,
         lease_s: float,
     ) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dissmodel.config import load_settings
 from dissmodel.config.keys import Value
-from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, check_slurm, open_engine
+from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, open_engine
+from dissmodel.engines.slurm import check_slurm
 from dissmodel.errors import StorageError, disk_errors
 from dissmodel.service.elsewhere import JobElsewhere
 from dissmodel.service.hold import Hold
@@ -87,13 +88,7 @@ class JobEngine:
         if engine is not None:
             with contextlib.suppress(RuntimeError):  # it is being closed
                 return JobElsewhere(
-                    engine,
-                    task,
-                    scratch,
-                    data_dir=data_dir,
-                    trust=trust,
-                    hold=hold,
-                    lease_s=self._settings.lease_s,
+                    engine, task, scratch, data_dir, trust, hold=hold, lease_s=self._settings.lease_s
                 )
         raise EngineLost(f"{self._settings.engine}: the engine was closed just now.")
 

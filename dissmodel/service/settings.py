@@ -134,9 +134,7 @@ def _seconds(
 def _engine(settings: UserSettings) -> str:
     engine = settings.text("service.engine") or ""
     if engine == "here":  # an engine, but a job in it can't be ended
-        raise UsageError(
-            "service.engine: here is no cluster.", "Leave the setting out.", code="setting_value"
-        )
+        raise UsageError("service.engine: here is no cluster.", "Leave it out.", code="setting_value")
     return engine
 
 

@@ -51,7 +51,7 @@ def start(house, task, hold):
     """Start the task in an engine of one process."""
     with open_engine(None, 1, 1, load_settings()) as engine:
         scratch = task.folder.parent
-        job = JobElsewhere(engine, task, scratch, data_dir=house.folder, trust=(), hold=hold, lease_s=2)
+        job = JobElsewhere(engine, task, scratch, house.folder, (), hold=hold, lease_s=2)
         yield job
         job.close()
 
@@ -68,6 +68,7 @@ def test_it_tells_of_the_run_and_lets_it_end(start, hold):
     assert hold.logged == len(hold.log)
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_order_is_gone(start, task, hold, house):
     while not (house.folder / "notes").exists():
         assert start.wait(0.1) is None

@@ -173,9 +173,9 @@ def test_a_folder_that_the_cluster_does_not_see_is_told(house, monkeypatch):
 
     assert 0 != worker.wait(60)
     assert "does not share this folder" in house.shown()
-    assert "dissmodel config set service.scratch FOLDER" in house.shown()
     [found] = findings_of([TimedCheck("engine", lambda found: look_at_engine(found, load_settings()), 60)])
     assert ("error", True) == (found.severity, "does not share this folder" in found.message)
+    assert "dissmodel config set service.scratch FOLDER" in found.hint
 
 
 def test_doctor_tells_whether_the_engine_answers(house):
