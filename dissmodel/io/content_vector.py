@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -24,6 +25,7 @@ from dissmodel.io.canonical import (
     text,
     u64,
 )
+from dissmodel.io.foreign import damaged
 from dissmodel.io.layer import Layer, check_count, open_layer, reading, require_pyarrow
 from dissmodel.io.locate import Located
 from dissmodel.io.vector_read import exact_integers, known_crs, nulls
@@ -84,7 +86,7 @@ class ParquetColumn:
 
     def _batches(self) -> Iterator[Any]:
         parquet: Any = importlib.import_module("pyarrow.parquet")
-        with parquet.ParquetFile(self.path) as file:
+        with _naming_damage(str(self.path)), parquet.ParquetFile(self.path) as file:
             yield from file.iter_batches(_AT_ONCE, columns=[self.name])
 
 
@@ -94,8 +96,8 @@ AnyColumn: TypeAlias = Column | ParquetColumn
 def digest_vector(found: Located) -> ContentDigest:
     """Digest a layer; raises as `columns_of`."""
     crs, columns = columns_of(found)
-    parts = {name: _column(column) for name, column in columns.items()}
     count = u64(len(next(iter(columns.values())).null))
+    parts = {name: _column(columns.pop(name)) for name in list(columns)}  # each may go once it is digested
     return assembled("vector", hashed(MAGIC, text("vector grid"), count, text(crs)), parts)
 
 
@@ -194,7 +196,8 @@ def _parquet_columns(found: Located) -> tuple[str | None, list[AnyColumn]]:
 
     require_pyarrow(found.shown)
     parquet: Any = importlib.import_module("pyarrow.parquet")
-    schema = parquet.read_schema(found.path)
+    with _naming_damage(found.shown):
+        schema = parquet.read_schema(found.path)
     # What geopandas makes of the schema, such as a CRS that is left out, is the same without rows.
     empty = BytesIO()
     parquet.write_table(schema.empty_table(), empty)
@@ -208,6 +211,17 @@ def _parquet_columns(found: Located) -> tuple[str | None, list[AnyColumn]]:
         columns.append(ParquetColumn(found.path, field.name, kind))
     shapes = ParquetColumn(found.path, gdf.geometry.name, "geometry")
     return known_crs(gdf.crs.to_wkt() if gdf.crs else None), [*columns, shapes]
+
+
+@contextmanager
+def _naming_damage(shown: str) -> Iterator[None]:
+    """Turn what pyarrow raises in the block into `InvalidInput`."""
+    try:
+        yield
+    except (OSError, importlib.import_module("pyarrow").ArrowException) as error:
+        raise damaged(
+            shown, " could not be read: the file is incomplete or damaged", "vector_damaged"
+        ) from error
 
 
 def _null(column: Any) -> NDArray[np.bool_]:

@@ -49,7 +49,9 @@ def _is_raster(request: DataRequest, source: AtHand) -> bool:
         return True
 
 
-def optimize(opening: ExperimentRecord, saved: ExperimentRecord, work: Path, info: ModelInfo) -> None:
+def optimize(
+    opening: ExperimentRecord, saved: ExperimentRecord, work: Path, info: ModelInfo, *, asked: bool
+) -> None:
     """Make each GeoTIFF that a run left in `work` Cloud Optimized, if its record says so.
 
     `saved` is the record that the model returned; it gets the digests of the new files.
@@ -57,13 +59,17 @@ def optimize(opening: ExperimentRecord, saved: ExperimentRecord, work: Path, inf
     Bands have classes where the model has a legend of them, numbers where they are another of its fields;
     else their values decide.
 
-    Raises RunFailed if there is no GeoTIFF; else as `dissmodel.io.cog.make_cog`.
+    Raises RunFailed if there is no GeoTIFF and the user `asked` for it; else as `dissmodel.io.cog.make_cog`.
     """
     if not opening.cog:
         return
     from dissmodel.io.cog import is_cog, make_cog  # noqa: PLC0415  (it loads GDAL)
 
     files = list(_geotiffs(work))
+    if asked and not files:
+        raise RunFailed(
+            f"--cog: {saved.model_name} left no GeoTIFF.", "Leave --cog out.", code="cog_no_geotiff"
+        )
     is_class = {name: name in info.legends for name in (*info.fields, *info.legends)}
     for path in files:
         progress.note(f"making {path.name} a Cloud Optimized GeoTIFF")
@@ -72,10 +78,7 @@ def optimize(opening: ExperimentRecord, saved: ExperimentRecord, work: Path, inf
         if old in saved.artifacts.values():
             new = sha256_file(path)
             saved.artifacts = {name: new if one == old else one for name, one in saved.artifacts.items()}
-    if not files or not all(map(is_cog, files)):
-        raise RunFailed(
-            f"--cog: {saved.model_name} left no GeoTIFF that can be Cloud Optimized.", "Leave --cog out."
-        )
+    opening.cog = bool(files) and all(map(is_cog, files))
 
 
 def _geotiffs(work: Path) -> Iterator[Path]:

@@ -139,7 +139,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             write_profiling(saved, work)
         listener.phase("promote")
         take_over(work, opening.model_name, lambda: threads.issuperset(threading.enumerate()))
-        cogs.optimize(opening, saved, work, prepared.model.host.info)
+        cogs.optimize(opening, saved, work, prepared.model.host.info, asked=prepared.request.cog is True)
         old = frozenset(replaced(destination, keep=prepared.inputs))
         tag = opening.experiment_id[:SHORT_ID]
         results = collect(work, saved, destination, tag=tag, free=old, as_laid_out=typed is not None)

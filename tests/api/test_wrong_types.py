@@ -18,6 +18,7 @@ WRONG = {
     "Sequence[StrPath]": (3, None, "folder", Path("folder"), [3], b"a"),
     "bool | StrPath": (3, None),
     "bool": ("no", 1, None),
+    "bool | None": ("no", 1),
     "str": (3, None, Path("a")),
     "str | None": (3, True, Path("a")),
     "str | Sequence[str]": (3, None, [3]),

@@ -26,7 +26,7 @@ STRIPS = {"blockysize": 1, "compress": "lzw"}
 NORTH_UP = Affine(30, 0, 0, 0, -30, 0)
 
 
-def sparse(path, value, rows=6000, cols=500, **options):
+def sparse(path, value, rows, cols=500, **options):
     """Write a raster of zeros with one other row, a row block at a time."""
     profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": rows, "width": cols}
     with rasterio.open(path, "w", **profile, transform=NORTH_UP, crs="EPSG:31983", **options) as out:
@@ -95,8 +95,9 @@ def test_blocks_too_large_to_be_unpacked_are_named(tmp_path, monkeypatch, work, 
 
 def test_one_strip_is_unpacked_row_by_row(tmp_path, monkeypatch):
     monkeypatch.setattr(geotiff, "LARGEST_BLOCK", 2**20)
-    path = sparse(tmp_path / "a.tif", 1, cols=500, blockysize=6000, compress="packbits")
-    plain = sparse(tmp_path / "b.tif", 1, cols=500, **TILES)
+    bands = np.zeros((1, 6000, 3000), "uint8")
+    path = write_tiff(tmp_path / "a.tif", bands, blockysize=6000, compress="packbits")
+    plain = write_tiff(tmp_path / "b.tif", bands, **TILES)
 
     assert content_digest(plain) == content_digest(path)
 
@@ -174,3 +175,16 @@ def test_geoparquet_is_digested_by_pieces_of_row_groups(tmp_path, monkeypatch, s
     assert whole == content_digest(path)
     assert 0 < max(sizes) <= 40
     assert "identical-content" == compare(path, other).verdict
+
+
+def test_a_damaged_page_of_geoparquet_is_named(tmp_path, squares):
+    path = tmp_path / "a.parquet"
+    squares.to_parquet(path, row_group_size=90)
+    damaged = bytearray(path.read_bytes())
+    damaged[200:2000] = bytes(1800)
+    path.write_bytes(damaged)
+
+    with pytest.raises(InvalidInput, match=r"a\.parquet could not be read") as caught:
+        content_digest(path)
+
+    assert "vector_damaged" == caught.value.code
