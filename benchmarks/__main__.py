@@ -12,6 +12,7 @@ COMMANDS = (
     ("The kernel, larger", ["kernel.py", "--rows", "4000", "--cols", "4000", "--steps", "10", "--no-numpy"]),
     ("GeoTIFF and hashing", ["geotiff.py"]),
     ("A whole run, and start-up", ["startup.py"]),
+    ("Nothing twice", ["once.py"]),
     ("Polygons", ["vector.py"]),
     ("Neighbourhoods", ["neighborhood.py"]),
     ("Cells", ["cells.py"]),
