@@ -92,6 +92,7 @@ def open_dataset(
     fmt: str | None = None,
     *,
     layer: str | None = None,
+    any_size: bool = False,
     known: str | None = None,
 ) -> Iterator[tuple[Any, str]]:
     """Read a dataset, but leave the bands of a GeoTIFF in the file until they are asked for.
@@ -102,6 +103,8 @@ def open_dataset(
     ----------
     uri, minio_client, fmt, layer
         As `load_dataset` takes them.
+    any_size : bool
+        Whether a GeoTIFF may be larger than memory.
     known : str, optional
         The sha256, where the caller has it, or ``""`` where it needs none: the file is not hashed again.
 
@@ -120,7 +123,7 @@ def open_dataset(
     if is_remote(uri):
         with (
             local_copy(uri, minio_client) as path,
-            open_dataset(path, None, fmt, layer=layer, known=known) as found,
+            open_dataset(path, None, fmt, layer=layer, any_size=any_size, known=known) as found,
         ):
             yield found
         return
@@ -128,7 +131,7 @@ def open_dataset(
     if kind == "raster":
         from dissmodel.io.raster import open_geotiff
 
-        with open_geotiff(uri, minio_client, layer=layer, known=known) as bands:
+        with open_geotiff(uri, minio_client, layer=layer, any_size=any_size, known=known) as bands:
             yield bands
     elif kind == "vector":
         from dissmodel.io.vector import load_gdf

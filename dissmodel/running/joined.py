@@ -347,7 +347,7 @@ def _arrays(
     wanted = list(bands.dtypes) if names is None else list(names)
     arrays = {name: np.empty(bands.shape, bands.dtypes[name]) for name in wanted}
     mask: NDArray[np.bool_] | None = None
-    for rows, values, valid in bands.blocks(wanted):
+    for rows, values, valid, _ in bands.blocks(wanted):
         for name, array in values.items():
             arrays[name][rows] = array
         if valid is not None:
