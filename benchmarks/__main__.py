@@ -12,6 +12,7 @@ COMMANDS = (
     ("The kernel, larger", ["kernel.py", "--rows", "4000", "--cols", "4000", "--steps", "10", "--no-numpy"]),
     ("GeoTIFF and hashing", ["geotiff.py"]),
     ("A whole run, and start-up", ["startup.py"]),
+    ("Nothing twice", ["once.py"]),
     ("Memory", ["bounded_memory.py"]),
     ("Memory, smaller", ["bounded_memory.py", "--side", "6000"]),
     ("Polygons", ["vector.py"]),
