@@ -135,7 +135,7 @@ def _states(parts: Parts, sweep: Sweep) -> dict[str, int]:
 
 
 def _unsubmitted(parts: Parts, sweep: Sweep) -> str:
-    return "cancelled" if parts.service.truth.is_cancelled(sweep.sweep_id) else "pending"
+    return "pending" if parts.service.truth.cancelled_sweep(sweep.sweep_id) is None else "cancelled"
 
 
 def cancel(parts: Parts, sweep_id: str, by: str, later: BackgroundTasks) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dissmodel import temporary
 from dissmodel.errors import DissmodelError
 from dissmodel.record.plain import plain
 from dissmodel.service.documents import Sweep
-from dissmodel.sweeping.designs import Design
-from dissmodel.sweeping.plan import Plan
+
+if TYPE_CHECKING:
+    from dissmodel.sweeping.plan import Plan
 
 _COMPLETED = "completed"
 
@@ -26,6 +27,7 @@ def summary_of(sweep: Sweep, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any
     import numpy as np  # noqa: PLC0415  (few requests need it)
 
     from dissmodel.metrics.samples import STATISTICS, statistics  # noqa: PLC0415  (as above)
+    from dissmodel.sweeping.designs import Design  # noqa: PLC0415  (as above)
     from dissmodel.sweeping.sensitivity import indices  # noqa: PLC0415  (as above)
 
     plan = _plan(sweep)
@@ -69,6 +71,8 @@ def _number(value: Any) -> float:
 
 
 def _plan(sweep: Sweep) -> Plan:
+    from dissmodel.sweeping.plan import Plan  # noqa: PLC0415  (as above)
+
     with temporary.new_folder() as folder:
         path = folder / "sweep.toml"
         path.write_text(sweep.plan, encoding="utf-8")

@@ -155,7 +155,10 @@ def go_on(
     StorageError
         If the place fails.
     """
-    is_cancelled = truth.is_cancelled(sweep.sweep_id)
+    cancelled = truth.cancelled_sweep(sweep.sweep_id)
+    done = SUBMITTED if cancelled is None else CANCELLED
+    if truth.is_noted(sweep.sweep_id, done):
+        return
 
     def submit(job: str) -> None:
         request = sweep.request(sweep.jobs[job])
@@ -165,17 +168,17 @@ def go_on(
             note(request)
 
     def cancel(job: str) -> None:
-        if truth.outcome(job) is None:  # it may be no job yet, and then never is one that runs
-            truth.put(job, Cancel(by=sweep.shared.submitted_by))
+        if cancelled is not None and truth.outcome(job) is None:  # what is no job yet never runs then
+            truth.put(job, cancelled)
             with contextlib.suppress(QueueAway):
                 queue.cancel(job)
 
     jobs = list(sweep.jobs)
     for start in range(0, len(jobs), _AT_ONCE):
-        if truth.is_cancelled(sweep.sweep_id) != is_cancelled:
+        if cancelled is None and truth.cancelled_sweep(sweep.sweep_id) is not None:
             return
-        _each(cancel if is_cancelled else submit, jobs[start : start + _AT_ONCE])
-    truth.note_sweep(sweep.sweep_id, CANCELLED if is_cancelled else SUBMITTED)
+        _each(submit if cancelled is None else cancel, jobs[start : start + _AT_ONCE])
+    truth.note_sweep(sweep.sweep_id, done)
 
 
 def unfinished(truth: Truth) -> frozenset[str]:

@@ -79,9 +79,9 @@ class Truth:
         """Return a sweep, None if there is no such sweep."""
         return self._read(Sweep, sweep, self.place.below(SWEEPS))
 
-    def is_cancelled(self, sweep: str) -> bool:
-        """Return whether somebody asked to end a sweep."""
-        return self._read(Cancel, sweep, self.place.below(SWEEPS)) is not None
+    def cancelled_sweep(self, sweep: str) -> Cancel | None:
+        """Return who asked to end a sweep, None if nobody did."""
+        return self._read(Cancel, sweep, self.place.below(SWEEPS))
 
     def put_sweep(self, sweep: str, document: Sweep | Cancel) -> bool:
         """Write a document of a sweep, unless one is there; return whether this one stands."""
@@ -91,6 +91,11 @@ class Truth:
     def note_sweep(self, sweep: str, name: str) -> None:
         """Note that all runs of a sweep were submitted or cancelled; `name` is the name of the document."""
         put_new(self.place.below(SWEEPS).below(sweep), name, b"{}", "application/json")
+
+    def is_noted(self, sweep: str, name: str) -> bool:
+        """Return whether `note_sweep` has noted that."""
+        folder = self.place.below(SWEEPS).below(sweep)
+        return folder.storage.stat(folder.key(name)) is not None
 
     def put(self, job: str, document: Request | Cancel | Outcome) -> bool:
         """Write a document, unless one is there; return whether this one stands."""

@@ -47,7 +47,7 @@ def jobs(house):
 def settled(house, sweep):
     """Wait until all runs of a sweep are submitted or cancelled."""
     names = {"submitted.json", "cancelled.json"}
-    until(lambda: names & dict(house.service.truth.sweeps())[sweep])
+    until(lambda: names & dict(house.service.truth.sweeps())[sweep], 120)
 
 
 def test_the_runs_are_those_of_the_command(house, tmp_path):
@@ -162,6 +162,8 @@ def test_a_cancelled_sweep(house, monkeypatch):
     assert 200 == answer.status_code
     until(lambda: "cancelled.json" in dict(house.service.truth.sweeps())[sweep])
     assert house.service.truth.cancelled(done) is None
+    cancels = [house.service.truth.cancelled(job) for job in jobs(house) - {done}]
+    assert ["submitter"] * 5 == [one.by for one in cancels]
     until(lambda: {"completed": 1, "cancelled": 5} == house.get(f"/sweeps/{sweep}")["states"])
     assert 0 == sum(house.service.queue.counts().values())
     answer = house.client.delete(f"/sweeps/{sweep}", headers=house.headers(KEYS["submitter"]))
@@ -243,7 +245,7 @@ def test_each_run_has_the_digests_that_the_command_gives_it(house, tmp_path):
     sweep = submit(house)["sweep_id"]
     settled(house, sweep)
     work(house.service.settings, drain=True)
-    until(lambda: {"completed": 6} == house.get(f"/sweeps/{sweep}")["states"])
+    until(lambda: {"completed": 6} == house.get(f"/sweeps/{sweep}")["states"], 120)
 
     words = [
         "-i",

@@ -299,6 +299,7 @@ def test_a_job_that_can_not_be_checked_can_be_submitted(user, house, monkeypatch
 
 @pytest.mark.slow
 def test_a_form_is_checked_in_processes_of_their_own(user, house):
+    user.timeout = 120
     user.show("/ui/models/fire_spread")
     assert "less than or equal to 1" in user.fill(FIRE, status=422, **GIVEN, **{"p.p_h": "2"}).text
     user.fill(FIRE, **GIVEN, **{"vary.0.name": "p_h", "vary.0.values": "0.1,0.2"})
