@@ -37,15 +37,9 @@ CREATE TABLE job (
     id TEXT PRIMARY KEY, submitted_at TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
     request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0, sweep TEXT
 );
-<<<<<<< HEAD
 CREATE INDEX job_by_time ON job (submitted_at, id, model, state);
 CREATE INDEX job_by_model ON job (model, submitted_at, id, state);
 CREATE INDEX job_by_state ON job (state, submitted_at, id, model);
-=======
-CREATE INDEX job_of_sweep ON job (sweep, submitted_at) WHERE sweep NOT NULL;
-CREATE INDEX job_by_time ON job (submitted_at, id);
-CREATE INDEX job_by_model ON job (model, submitted_at, id);
->>>>>>> main
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = """
@@ -173,18 +167,12 @@ class Board(CacheFile):
         named = [one for one in get_args(State) if statuses & {one, LEGACY.get(one)}]
         values: dict[str, Any] = {
             "models": json.dumps([model] if isinstance(model, str) else model) if model is not None else None,
-<<<<<<< HEAD
             "states": json.dumps(named) if status is not None else None,
-=======
-            "states": "".join(named) if status is not None else None,
-            "time": time_text,
-            "id": job,
->>>>>>> main
             **dict(zip(("since", "until", "shortest", "longest"), (*submitted, *seconds), strict=True)),
         }
         asked = [condition for name, condition in _CONDITIONS.items() if values[name] is not None]
         where = " AND ".join(asked) or "TRUE"
-        values |= {"limit": limit + 1, "time": time_text or None, "id": job}
+        values |= {"limit": limit + 1, "time": time_text, "id": job}
         ((total,),) = self._rows(_COUNT.format(where), values)
         rows = self._rows(_PAGE.format(where), values)
         entries = self._service.entries(*(row[0] for row in rows))
