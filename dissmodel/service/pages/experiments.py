@@ -23,7 +23,7 @@ from dissmodel.service.legacy import Id
 from dissmodel.service.pages.page import PATH, page
 from dissmodel.service.pages.session import router
 from dissmodel.service.parts import parts_of
-from dissmodel.service.products import EXPORTS, REPORT_POLICY, product
+from dissmodel.service.products import REPORT_POLICY, product
 from dissmodel.service.service import Service
 
 reader, submitter = router("reader"), router("submitter")
@@ -58,7 +58,6 @@ def show_experiment(request: Request, experiment_id: Id) -> Response:
         files=artifacts_of(record) if record is not None and state == "completed" else {},
         is_map=state == "completed" and _is_map(record),
         citation=_citation(service, experiment_id) if state == "completed" else {},
-        exports=EXPORTS,
         once=secrets.token_hex(8),
     )
 
