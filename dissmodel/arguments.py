@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
@@ -19,6 +20,8 @@ T = TypeVar("T")
 _A_PATH = "Give a str or a pathlib.Path; a URL as str."
 _LONGEST = 200
 _PAIR = 2
+_UNITS = {"mb": 10**6, "gb": 10**9, "tb": 10**12, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_MEMORY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([MGT]i?B)", re.IGNORECASE | re.ASCII)
 
 
 def text(given: object, name: str) -> str:
@@ -86,6 +89,11 @@ def flag(given: object, name: str) -> bool:
     return found
 
 
+def optional_flag(given: object, name: str) -> bool | None:
+    """Return True, False or None."""
+    return None if given is None else flag(given, name)
+
+
 def whole_number(given: object, name: str, least: int = 0) -> int | None:
     """Return a whole number of `least` or more, or None."""
     if given is None:
@@ -97,6 +105,20 @@ def whole_number(given: object, name: str, least: int = 0) -> int | None:
     if whole < least:
         raise WrongValue(f"{name}={_shown(given)}: it is a whole number of {least} or more.", f"{name}=1")
     return whole
+
+
+def memory(given: object, name: str) -> int | None:
+    """Return a number of bytes, such as 2_000_000_000 or "2GB", or None.
+
+    >>> memory("2GB", "memory"), memory("1.5 GiB", "memory"), memory("60MB", "memory")
+    (2000000000, 1610612736, 60000000)
+    """
+    if not isinstance(given, str):
+        return whole_number(given, name, least=1)
+    found = _MEMORY.fullmatch(given.strip())
+    if found is None:
+        raise WrongValue(f"{name}={_shown(given)}: this is no size of a memory.", f'{name}="2GB"')
+    return max(1, int(float(found[1]) * _UNITS[found[2].casefold()]))
 
 
 def number(given: object, name: str) -> float | None:

@@ -24,6 +24,9 @@ _UNUSED_BITS = np.uint64(11)  # a float64 between 0 and 1 has 53 bits
 _UNIT = 2.0**-53
 _NAMED = 2**63
 _MOST = 2**64
+_ROUNDS = 10
+_FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 
 
 def uniform(seed: int, stream: int, step: int, first: int, count: int) -> Floats:
@@ -77,6 +80,44 @@ def uniform(seed: int, stream: int, step: int, first: int, count: int) -> Floats
         words >>= _UNUSED_BITS
         np.multiply(words.view(np.int64), _UNIT, out=some)  # signed integers become floats faster
     return draws
+
+
+def uniform_at(seed: int, stream: int, step: int, ranks: NDArray[np.int64]) -> Floats:
+    """Return the draws of the cells with these ranks, which ascend: those of `uniform`, one by one.
+
+    >>> bool(np.all(uniform_at(1, 0, 7, np.array([0, 3, 9])) == uniform(1, 0, 7, 0, 10)[[0, 3, 9]]))
+    True
+    """
+    found = np.empty(len(ranks))
+    for start in range(0, len(ranks), _BLOCK):
+        some = ranks[start : start + _BLOCK]
+        blocks, place = np.unique(some // _WORDS, return_inverse=True)
+        words = np.stack(_philox(blocks.astype(np.uint64), step, (seed, stream)))[some % _WORDS, place]
+        words >>= _UNUSED_BITS
+        np.multiply(words.view(np.int64), _UNIT, out=found[start : start + _BLOCK])
+    return found
+
+
+def _philox(blocks: NDArray[np.uint64], step: int, key: tuple[int, int]) -> list[NDArray[np.uint64]]:
+    """Return the four words of blocks of Philox4x64-10, with the constants of its authors."""
+    # NumPy's generator counts before it computes a block; no rank is so large that this overflows.
+    words = [blocks + np.uint64(1), *(np.full_like(blocks, one) for one in (0, step, 0))]
+    for number in range(_ROUNDS):
+        keys = [np.uint64((one + number * weyl) % _MOST) for one, weyl in zip(key, _WEYL, strict=True)]
+        high_0, low_0 = _product(words[0], _FACTORS[0])
+        high_1, low_1 = _product(words[2], _FACTORS[1])
+        words = [high_1 ^ words[1] ^ keys[0], low_1, high_0 ^ words[3] ^ keys[1], low_0]
+    return words
+
+
+def _product(words: NDArray[np.uint64], factor: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the upper and the lower 64 bits of products."""
+    half, mask = np.uint64(32), np.uint64(2**32 - 1)
+    low, high = words & mask, words >> half
+    factor_low, factor_high = np.uint64(factor % 2**32), np.uint64(factor >> 32)
+    middle = high * factor_low + (low * factor_low >> half)
+    across = low * factor_high + (middle & mask)
+    return high * factor_high + (middle >> half) + (across >> half), words * np.uint64(factor)
 
 
 def _kept() -> tuple[np.random.Philox, Any]:

@@ -89,8 +89,8 @@ class Pixels:
         picture[flat] = values
         return picture.reshape(self.inside.shape)
 
-    def as_stored(self, picture: NDArray[Any], rows: slice) -> NDArray[Any]:
-        """Return rows of the file, of a picture: a view."""
+    def as_stored(self, picture: NDArray[Any], rows: slice | tuple[slice, slice]) -> NDArray[Any]:
+        """Return rows of the file, or rows and columns, of a picture: a view."""
         return turned(picture, self.flipped)[rows]
 
     def topology(self, kind: str, radius: float | None, k: int | None) -> Topology:

@@ -21,7 +21,9 @@ from dissmodel.cells.fields import Classes, Field, State
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.mistakes import ModelMistake, Place, author_errors, counted, place_of
 from dissmodel.cells.parameters import SEEDS, CellParameters, declared_in, parameters_of
-from dissmodel.cells.reading import PASSO, CellData, Wanted, read_cells
+from dissmodel.cells.pictures import InMemory
+from dissmodel.cells.reading import PASSO, CellData, Wanted, bytes_per_cell, read_cells
+from dissmodel.cells.tiles.plan import free_memory, needed_memory
 from dissmodel.cells.writing import (
     RASTERS,
     SERIES,
@@ -43,9 +45,13 @@ from dissmodel.executor.seeds import RunSeed
 from dissmodel.executor.until import EndingSteps, Until
 from dissmodel.executor.utils import default_output_uri
 from dissmodel.io import open_dataset
+from dissmodel.io.bands import FileBands
 
 if TYPE_CHECKING:
     from dissmodel.cells.space import CellSpace, Written
+    from dissmodel.cells.tiles.examine import Examined
+    from dissmodel.cells.tiles.run import TiledRun
+    from dissmodel.cells.tiles.task import TileRule
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
@@ -105,6 +111,9 @@ class CellModel(ModelExecutor):
     raster_form: ClassVar[RasterForm] = RasterForm()
     Parameters: ClassVar[type[Any]] = CellParameters
     output_suffixes: ClassVar[tuple[str, ...]] = (*RASTERS, *VECTORS, *SERIES)
+    takes_memory: ClassVar[bool] = True
+    needs_whole: ClassVar[str] = "its steps are computed on all cells at once"
+    _tiles: TiledRun | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
@@ -174,11 +183,35 @@ class CellModel(ModelExecutor):
                 record.runtime.kernel, record.runtime.threads = space.kernel
             yield self._measures(space)
         if not changed:
-            warnings.warn(
-                f"The rule of {self.name} changed nothing in the steps {steps[0]} to {step}.",
-                DissmodelWarning,
-                stacklevel=2,
-            )
+            self._warn_of_nothing(steps[0], step)
+
+    def _warn_of_nothing(self, first: int, last: int) -> None:
+        warnings.warn(
+            f"The rule of {self.name} changed nothing in the steps {first} to {last}.",
+            DissmodelWarning,
+            stacklevel=3,
+        )
+
+    def tile_rule(
+        self, parameters: Any, record: ExperimentRecord, steps: range
+    ) -> tuple[TileRule | None, Examined]:
+        """Return what does the steps on tiles of a raster larger than memory, and what that needs.
+
+        None where it can't be done. A model with kernels of its own overrides it.
+        """
+        from dissmodel.cells.tiles.examine import Examined, examine  # noqa: PLC0415  (few runs are so large)
+
+        if not self._has_rule():
+            return None, Examined(Reach(None, self.needs_whole, whole=True))
+        from dissmodel.cells.tiles.rule import CellRule  # noqa: PLC0415  (as above)
+
+        found = examine(type(self), parameters, steps)
+        return CellRule(type(self), dict(record.parameters), found.step.cells or 0), found
+
+    @classmethod
+    def bytes_per_cell(cls, fields: Mapping[str, Field]) -> int:
+        """Return about how many bytes of memory a cell takes in a run in memory."""
+        return bytes_per_cell(fields)
 
     @property
     def next(self) -> Self:
@@ -220,7 +253,7 @@ class CellModel(ModelExecutor):
         """Validate the record and return its parameters; `problems` raises a problem or collects it."""
         parameters = self.parameters(record)
         fields = tuple(self.fields_for(parameters))
-        mapped(_named(self.fields_for(parameters)), record.class_map, problems)
+        mapped(self.run_fields(parameters), record.class_map, problems)
         names.check_map("band", fields, record.band_map, problems)
         names.check_map("column", (*fields, *self.counters), record.column_map, problems)
         if not record.source.uri:
@@ -277,6 +310,11 @@ class CellModel(ModelExecutor):
             except ValidationError:  # some have no default
                 return collector.findings
         with collector.at(), _opened(record) as (data, _):
+            if isinstance(data, FileBands):
+                needed, free = needed_memory(self, data, record, parameters), free_memory()
+                if needed > free:
+                    self._inspect_large(needed, free, record, parameters, collector)
+                    return collector.findings
             read = None
             with collector.at():
                 read = self.read(data, record, parameters, collector)
@@ -297,6 +335,23 @@ class CellModel(ModelExecutor):
             look_at_room(size + _BESIDE_BYTES, record.output_path, collector)
         return collector.findings
 
+    def _inspect_large(
+        self, needed: int, free: int, record: ExperimentRecord, parameters: Any, collector: Collector
+    ) -> None:
+        """Find out whether a raster that does not fit into memory can be run in tiles."""
+        from dissmodel.cells.tiles.plan import said  # noqa: PLC0415  (few inputs are so large)
+
+        steps = range(self.first_step, self.first_step + 1)
+        found = self.tile_rule(parameters, record, steps)[1].step
+        what = f"In memory the cells take about {said(needed)}, and {said(free)} are free"
+        if found.cells is None:
+            collector.add(
+                "error", f"{what}; {self.name} can't be run in tiles: {found.said}.", "Cut out a part."
+            )
+        else:
+            hint = f"dissmodel run {self.name} … --memory {said(free // 2)}"
+            collector.add("warning", f"{what}: a run is done in tiles, and checks the values.", hint)
+
     @classmethod
     def code_findings(cls) -> Iterable[Finding]:
         """Return a warning about what the rule uses that differs between machines."""
@@ -307,7 +362,9 @@ class CellModel(ModelExecutor):
     def load(self, record: ExperimentRecord) -> Any:
         """Read the input and note its digest; refuse what the output's format can't hold before the run."""
         with _opened(record) as (data, checksum):
-            read = self.read(data, record, self.parameters(record), RAISED)
+            parameters = self.parameters(record)
+            self._tiles = self._tiled(data, record, parameters)
+            read = self.read(data, record, parameters, RAISED)
         assert read is not None  # where problems are raised there is a result or an error
         record.source.checksum = checksum
         if record.output_path is None and self.output_suffix != "/":
@@ -317,6 +374,18 @@ class CellModel(ModelExecutor):
         if isinstance(read.target, Pixels):
             record.grid = read.target.grid
         return read
+
+    def _tiled(self, data: Any, record: ExperimentRecord, parameters: Any) -> TiledRun | None:
+        """Return what runs a raster in tiles, where that is asked for or it does not fit into memory."""
+        if settings.memory is None and not settings.resume:
+            if not isinstance(data, FileBands):
+                return None
+            if needed_memory(self, data, record, parameters) <= free_memory():
+                data.check_size()
+                return None
+        from dissmodel.cells.tiles.run import tiles_of  # noqa: PLC0415  (few runs are so large)
+
+        return tiles_of(self, data, record, parameters)
 
     def run(self, data: Any, record: ExperimentRecord) -> Any:
         """Do the steps up to ``end_time``; note the measures of each, write the states to be kept."""
@@ -331,7 +400,7 @@ class CellModel(ModelExecutor):
         ending: Any = steps if until is None else EndingSteps(steps)  # to a model it is a range, too
         try:
             # In this order, what `simulate` has to do after the last step is done, too.
-            for step, measures in zip(ending, self.simulate(data, ending, record), strict=True):
+            for step, measures in zip(ending, self._simulated(data, ending, record, parameters), strict=True):
                 data.counters[PASSO] = step
                 row = {"step": step, **measures}
                 self._note(table, row)
@@ -346,6 +415,17 @@ class CellModel(ModelExecutor):
             record.step_metrics = table
         return data
 
+    def _simulated(
+        self, data: CellData, steps: range, record: ExperimentRecord, parameters: Any
+    ) -> Iterator[Mapping[str, float]]:
+        tiles = self._tiles
+        if tiles is None:
+            yield from self.simulate(data, steps, record)
+            return
+        yield from tiles.simulate(data, steps, record, lambda: _seed_of(record, parameters), parameters.keeps)
+        if tiles.unchanged:
+            self._warn_of_nothing(steps[0], data.step)
+
     def save(self, result: Any, record: ExperimentRecord) -> ExperimentRecord:
         """Write the result and its style; note their digests, of the result where no run will hash it."""
         digests = self._write(result, Path(str(record.output_path)), hashed=not settings.hashes)
@@ -358,7 +438,7 @@ class CellModel(ModelExecutor):
         self, data: Any, record: ExperimentRecord, parameters: Any, problems: Problems
     ) -> CellData | None:
         """Return what the model works on from an opened dataset; None if there are collected problems."""
-        fields = _named(self.fields_for(parameters))
+        fields = self.run_fields(parameters)
         read = read_cells(
             data,
             Wanted(
@@ -371,6 +451,7 @@ class CellModel(ModelExecutor):
                 substrate=self.substrate,
                 others=self.raster_form.others,
                 prepare=self.prepare,
+                arrays=InMemory() if self._tiles is None else self._tiles.arrays,
             ),
             problems,
         )
@@ -394,6 +475,13 @@ class CellModel(ModelExecutor):
             with problems.at():
                 data.target = target_of(data, record.output_path)
                 check_savable(data, record.output_path, losses=losses)
+
+    def run_fields(self, parameters: Any) -> dict[str, Field]:
+        """Return the fields of a run, which know their names; those that parameters name don't."""
+        named = {name: copy.copy(field) for name, field in self.fields_for(parameters).items()}
+        for name, field in named.items():
+            field.name = name
+        return named
 
     def _enter(self, space: CellSpace, parameters: Any) -> None:
         shadow = object.__new__(type(self))
@@ -425,6 +513,10 @@ class CellModel(ModelExecutor):
         for name, field in self.fields.items():
             if isinstance(field, Classes) and field.changes:
                 row |= space.measures(name, field.legend)
+        return row | self.own_measures(space)
+
+    def own_measures(self, space: Any) -> dict[str, Any]:
+        """Return what `measure` returns, checked."""
         with author_errors(self.measure, self.fields):
             measured: object = self.measure(space)
         if not isinstance(measured, Mapping):
@@ -433,9 +525,7 @@ class CellModel(ModelExecutor):
                 'return {"built": cells.count(self.built == 1)}',
                 place_of(self.measure),
             )
-        return row | {
-            str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()
-        }
+        return {str(name): _number(name, value, place_of(self.measure)) for name, value in measured.items()}
 
     def _note(self, table: dict[str, list[float | int]], row: Mapping[str, Any]) -> None:
         """Add a row of measures to the table."""
@@ -460,7 +550,11 @@ class CellModel(ModelExecutor):
         # The bar shows steps, and the result itself warns of what its format loses.
         with progress.reporting(progress.Silent()), warnings.catch_warnings():
             warnings.simplefilter("ignore", DissmodelWarning)
-            record.add_artifact(f"step_{data.step}", self._write(data, path)["output"])
+            if self._tiles is None:
+                digest = self._write(data, path)["output"]
+            else:
+                digest = self._tiles.keep(data.step, path, lambda: self._write(data, path)["output"])
+            record.add_artifact(f"step_{data.step}", digest)
 
     def _write(self, data: CellData, path: Path, *, hashed: bool = True) -> dict[str, str]:
         return write_cells(data, path, self.name, self.raster_form, hashed=hashed)
@@ -488,14 +582,6 @@ def _taken_values(fields: Mapping[str, Field]) -> dict[str, str]:
 def _is_result(field: Field) -> bool:
     """Say whether only the result has values of the field."""
     return isinstance(field.default, float) and math.isnan(field.default)
-
-
-def _named(fields: Mapping[str, Field]) -> dict[str, Field]:
-    """Return fields that know their names, which those that parameters name don't."""
-    named = {name: copy.copy(field) for name, field in fields.items()}
-    for name, field in named.items():
-        field.name = name
-    return named
 
 
 def _check_names(cls: type, declared: Iterable[str], kind: str, taken: Iterable[str]) -> None:
@@ -547,7 +633,9 @@ def _check_declared(cls: type[CellModel]) -> None:
 
 def _opened(record: ExperimentRecord) -> AbstractContextManager[tuple[Any, str]]:
     source = record.source
-    return open_dataset(source.uri, fmt=record.input_format, layer=source.layer)
+    # A run has hashed its input, and does it again at its end.
+    known = source.checksum if settings.hashes else None
+    return open_dataset(source.uri, fmt=record.input_format, layer=source.layer, any_size=True, known=known)
 
 
 def _keeping(parameters: Any, record: ExperimentRecord) -> Any:

@@ -22,6 +22,23 @@ ORDER = "order"
 _INT32 = np.iinfo(np.int32)
 
 
+class InMemory:
+    """Where the arrays of a dataset go that is read: into memory.
+
+    `most` is how many cells are read at once, None for rows of all columns.
+    """
+
+    most: int | None = None
+
+    def empty(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array that is not filled."""
+        return np.empty(shape, dtype)
+
+    def order(self, shape: tuple[int, int], flipped: tuple[bool, bool]) -> Order:  # noqa: ARG002  (of files)
+        """Return what reads a visiting order."""
+        return Order(flipped)
+
+
 class Pictures:
     """The bands of a raster, read block by block: pictures of the fields, and where every field has a value.
 
@@ -37,14 +54,19 @@ class Pictures:
         flipped: tuple[bool, bool],
         *,
         others: bool,
+        arrays: InMemory,
     ) -> None:
         notes, shape = bands.meta["bands"], bands.shape
-        self.fields = {name: Picture(one, shape, flipped) for name, one in fields.items() if name in found}
-        self.order = Order() if ORDER in found else None
-        self.inside = np.empty(shape, np.bool_)
+        self.fields = {
+            name: Picture(one, arrays.empty(shape, one.dtype), flipped)
+            for name, one in fields.items()
+            if name in found
+        }
+        self.order = arrays.order(shape, flipped) if ORDER in found else None
+        self.inside = arrays.empty(shape, np.dtype(np.bool_))
         self.masked: NDArray[np.bool_] | None = None
         self.others = {
-            name: (np.empty(shape, dtype), file_values.nodata_of(notes[name], name))
+            name: (arrays.empty(shape, dtype), file_values.nodata_of(notes[name], name))
             for name, dtype in bands.dtypes.items()
             if others and name not in found.values()
         }
@@ -59,14 +81,16 @@ class Pictures:
         lacking = dict.fromkeys(self.fields, 0)
         partly = cells = 0
         needed = [found[name] for name in (*self.fields, *([ORDER] if self.order else []))]
-        for rows, values, valid in bands.blocks([*needed, *self.others]):
+        for rows, values, valid, cols in bands.blocks([*needed, *self.others], arrays.most):
+            at = rows, cols
             absent = {name: file_values.absent(values[found[name]], nodata[name]) for name in self.fields}
             some = ~(absent[decides] if decides else np.logical_and.reduce([*absent.values()]))
             if valid is not None:
                 some &= valid
                 if self.others:
-                    self.masked = np.zeros(shape, np.bool_) if self.masked is None else self.masked
-                    self.masked[rows] = ~valid
+                    if self.masked is None:
+                        self.masked = arrays.empty(shape, np.dtype(np.bool_))
+                    self.masked[at] = ~valid
             keep = some.copy()
             for name, where in absent.items():
                 if name != decides:
@@ -74,13 +98,13 @@ class Pictures:
                     keep &= ~where
             partly += int(np.count_nonzero(some & ~keep))
             cells += int(np.count_nonzero(keep))
-            stored[rows] = keep
+            stored[at] = keep
             for name, picture in self.fields.items():
-                picture.put(rows, values[found[name]], keep)
+                picture.put(at, values[found[name]], keep)
             if self.order is not None:
-                self.order.put(rows, values[found[ORDER]], keep, flipped)
+                self.order.put(at, values[found[ORDER]], keep)
             for name, (array, _) in self.others.items():
-                array[rows] = values[name]
+                array[at] = values[name]
         self._tell(decides, lacking, partly, cells)
 
     def _tell(self, decides: str | None, lacking: Mapping[str, int], partly: int, cells: int) -> None:
@@ -120,22 +144,23 @@ def _marking(declared: Field, nodata: tuple[float, ...], *, told: bool) -> tuple
 class Picture:
     """A field of pixels, checked block by block."""
 
-    def __init__(self, declared: Field, shape: tuple[int, int], flipped: tuple[bool, bool]) -> None:
+    def __init__(self, declared: Field, values: NDArray[Any], flipped: tuple[bool, bool]) -> None:
         self._field = declared
-        self.values = np.empty(shape, declared.dtype)
+        self.values = values
         self._stored = turned(self.values, flipped)
         self._wrong: Counter[float] = Counter()
         self._first = ""
 
-    def put(self, rows: slice, given: NDArray[Any], keep: NDArray[np.bool_]) -> None:
-        """Store rows of the file where they are in the space (`keep`)."""
+    def put(self, at: tuple[slice, slice], given: NDArray[Any], keep: NDArray[np.bool_]) -> None:
+        """Store rows and columns of the file where they are in the space (`keep`)."""
         values, right = self._field.read(given)
         wrong = keep & ~right
         if wrong.any():
             file_values.count_values(self._wrong, given[wrong])
             row, col = divmod(int(np.argmax(wrong)), wrong.shape[1])
-            self._first = self._first or f"row {rows.start + row}, column {col}"
-        self._stored[rows] = np.where(keep, values, self._field.outside)
+            place = f"row {at[0].start + row}, column {(at[1].start or 0) + col}"
+            self._first = self._first or place
+        self._stored[at] = np.where(keep, values, self._field.outside)
 
     def check(self) -> None:
         """Raise InvalidInput if a value is none of the field's."""
@@ -146,31 +171,35 @@ class Picture:
 class Order:
     """The visiting order of the cells of a raster, read block by block."""
 
-    def __init__(self) -> None:
+    def __init__(self, flipped: tuple[bool, bool]) -> None:
+        self._flipped = flipped
         self._numbers: dict[int, NDArray[np.signedinteger[Any]]] = {}
         self._wrong: Counter[float] = Counter()
 
-    def put(
-        self, rows: slice, given: NDArray[Any], keep: NDArray[np.bool_], flipped: tuple[bool, bool]
-    ) -> None:
+    def put(self, at: tuple[slice, slice], given: NDArray[Any], keep: NDArray[np.bool_]) -> None:
         """Take over rows of the file, integers, smaller first, where they are in the space (`keep`)."""
-        given = turned(given, flipped)[turned(keep, flipped)]
+        given = self._whole(turned(given, self._flipped)[turned(keep, self._flipped)])
+        small = not given.size or (given.min() >= _INT32.min and given.max() <= _INT32.max)
+        first = -at[0].start if self._flipped[0] else at[0].start
+        self._numbers[first] = given.astype(np.int32) if small else given
+
+    def _whole(self, given: NDArray[Any]) -> NDArray[np.int64]:
+        """Return numbers as integers, and count what is none."""
         with np.errstate(invalid="ignore"):
             integer = (np.rint(given) == given) & (np.abs(given) <= file_values.LARGEST_INTEGER)
         file_values.count_values(self._wrong, given[~integer])
-        given = np.where(integer, given, 0).astype(np.int64)
-        small = not given.size or (given.min() >= _INT32.min and given.max() <= _INT32.max)
-        at = -rows.start if flipped[0] else rows.start
-        self._numbers[at] = given.astype(np.int32) if small else given
+        return np.where(integer, given, 0).astype(np.int64)
+
+    def _refuse_wrong(self) -> None:
+        what = "order holds values that are not integers"
+        file_values.refuse(what, self._wrong, "Give every cell its own number.")
 
     def checked(self, inside: NDArray[np.bool_]) -> NDArray[np.signedinteger[Any]] | None:
         """Return each cell's place in visiting order, -1 outside; None if that is row by row.
 
         Raises InvalidInput if a value in the space is not an integer or stands in two cells.
         """
-        file_values.refuse(
-            "order holds values that are not integers", self._wrong, "Give every cell its own number."
-        )
+        self._refuse_wrong()
         given = np.concatenate([self._numbers[first] for first in sorted(self._numbers)])
         self._numbers.clear()
         if np.all(given[1:] > given[:-1]):

@@ -133,13 +133,22 @@ class Places:
 
     def areas_of(self, codes: NDArray[np.uint8]) -> Floats:
         """Return the area of the cells of each code from 0 to 255: the exact sum, rounded once."""
-        sums = []
+        return np.array([math.fsum(of_code) for of_code in zip(*self.area_parts(codes), strict=True)])
+
+    def area_parts(self, codes: NDArray[np.uint8], cells: Array | None = None) -> list[Floats]:
+        """Return arrays of which the exact sum is the area of the cells of each code, shape (256,).
+
+        `codes` are those of all cells, or of those with the numbers `cells`.
+        """
+        sums: list[Floats] = []
         for start in range(0, len(codes), _BLOCK):
             some = slice(start, start + _BLOCK)
-            sums += [np.bincount(codes[some], part, _CODES) for part in parts_of(self._areas(some))]
-        return np.array([math.fsum(of_code) for of_code in zip(*sums, strict=True)])
+            areas = self._areas(some if cells is None else cells[some])
+            found = (np.bincount(codes[some], part, _CODES) for part in parts_of(areas))
+            sums += [np.asarray(one, np.float64) for one in found]
+        return sums
 
-    def _areas(self, some: slice) -> Floats:
+    def _areas(self, some: slice | Array) -> Floats:
         return self.area[some]
 
 
@@ -181,7 +190,7 @@ class PixelPlaces(Places):
     def __len__(self) -> int:
         return self._shape[0] * self._shape[1] if self._flat is None else len(self._flat)
 
-    def _at(self, some: slice = slice(None)) -> tuple[Array, Array]:
+    def _at(self, some: slice | Array = slice(None)) -> tuple[Array, Array]:
         """Return the rows and columns of some cells."""
         flat = np.arange(len(self))[some] if self._flat is None else self._flat[some]
         rows, cols = np.divmod(flat, self._shape[1])
@@ -208,7 +217,7 @@ class PixelPlaces(Places):
             return read_only(np.full(len(self), self.same_area))
         return read_only(self._areas(slice(None)))
 
-    def _areas(self, some: slice) -> Floats:
+    def _areas(self, some: slice | Array) -> Floats:
         return self._area_of_row[self._at(some)[0]]
 
     @cached_property

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ _CELL_BY_CELL = frozenset(
 _BY_TABLE = {np.isin: 0, np.digitize: 0, np.interp: 0, np.searchsorted: 1, np.take: 1}
 
 
-class _NeedsWhole(BaseException):
+class NeedsWhole(BaseException):
     """What a rule did that takes all cells together, or cells by their position.
 
     It is not an Exception, which a rule might catch.
@@ -80,14 +80,14 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES and name not in _SAFE_ATTRIBUTES:
-            raise _NeedsWhole(f".{name}")
+            raise NeedsWhole(f".{name}")
         return super().__getattribute__(name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "at" and isinstance(inputs[1], _Ends):
             return ufunc.at(*_plain(inputs))
         if method != "__call__" or ufunc.signature is not None:
-            raise _NeedsWhole(f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}(…)")
+            raise NeedsWhole(f"np.{ufunc.__name__}{'' if method == '__call__' else f'.{method}'}(…)")
         reach, picked = _together([*inputs, *kwargs.values()])
         result = ufunc(*_plain(inputs), **_plain(kwargs))
         for one in _watched_in(kwargs.get("out", ())):
@@ -102,7 +102,7 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
         known = func in _CELL_BY_CELL and not (func is np.where and len(args) == 1)
         tables = [*args[:at], *args[at + 1 :], *kwargs.values()] if at is not None else []
         if not (known or at is not None) or any(_watched_in(tables)):
-            raise _NeedsWhole(f"np.{func.__name__}(…)")
+            raise NeedsWhole(f"np.{func.__name__}(…)")
         reach, picked = _together([*args, *kwargs.values()])
         result = func(*_plain(args), **_plain(kwargs))
         return watch(result, reach, picked) if isinstance(result, np.ndarray) else result
@@ -119,7 +119,7 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
         picked = None if _is_all(key) else _plain(self._mask(key))
         fits = isinstance(values, Watched) and _same(values.picked, picked)
         if picked is not None and np.ndim(values) and not fits:
-            raise _NeedsWhole("values for cells by their position")
+            raise NeedsWhole("values for cells by their position")
         _plain(self)[_plain(key)] = _plain(values)
         self.reach = max(self.reach, reach_of(key), reach_of(values))
 
@@ -127,13 +127,13 @@ class Watched(np.ndarray[tuple[int], np.dtype[Any]]):
         is_mask = isinstance(key, np.ndarray) and key.dtype == bool and key.shape == self.shape
         if is_mask and self.picked is None:
             return np.asanyarray(key)
-        raise _NeedsWhole("cells by their position")
+        raise NeedsWhole("cells by their position")
 
     def __bool__(self) -> bool:
-        raise _NeedsWhole("the truth of all cells")
+        raise NeedsWhole("the truth of all cells")
 
     def __iter__(self) -> Iterator[Any]:
-        raise _NeedsWhole("a loop over cells")
+        raise NeedsWhole("a loop over cells")
 
 
 _ATTRIBUTES = frozenset(name for name in dir(np.ndarray) if not name.startswith("_"))
@@ -173,7 +173,7 @@ def _together(given: list[Any]) -> tuple[int, NDArray[np.bool_] | None]:
     watched = list(_watched_in(given))
     picked = watched[0].picked
     if not all(_same(one.picked, picked) for one in watched):
-        raise _NeedsWhole("values of other cells together")
+        raise NeedsWhole("values of other cells together")
     return reach_of(*watched), picked
 
 
@@ -221,7 +221,7 @@ class _WatchedSpace(CellSpace):
         if name.startswith("_") or name in _OF_A_RUN:
             return value
         if callable(value):
-            raise _NeedsWhole(f"cells.{name}(…)")
+            raise NeedsWhole(f"cells.{name}(…)")
         return watch(value, 0) if isinstance(value, np.ndarray) else value
 
     def neighbors(
@@ -239,13 +239,13 @@ class _WatchedSpace(CellSpace):
 
     def way(self, *ends: Any) -> Any:
         if not all(isinstance(one, _Ends) for one in ends):
-            raise _NeedsWhole("cells.way(…)")
+            raise NeedsWhole("cells.way(…)")
         return super().way(*ends)
 
     def _beyond(self, asked: str, kind: str, radius: float | None, other: Mapping[str, Any]) -> int:
         """Return how far away neighbours are, which is known of those on a grid."""
         if kind not in GRID_KINDS or any(one is not None for one in other.values()):
-            raise _NeedsWhole(f"cells.{asked}(…)")
+            raise NeedsWhole(f"cells.{asked}(…)")
         beyond = 1 if radius is None else int(radius)
         self.farthest += beyond
         return beyond
@@ -295,15 +295,11 @@ class _Tile(CellSpace):
         super().__init__(*args)
         self._ranks, self._total = ranks, total
 
-    def random(self, stream: str | None = None) -> NDArray[np.float64]:
-        own, self.size = self.size, self._total
-        try:
-            return super().random(stream)[self._ranks]
-        finally:
-            self.size = own
+    def _drawn(self, stream: int) -> NDArray[np.float64]:
+        return draws.uniform(self._seed(), stream, self._step, 0, self._total)[self._ranks]
 
 
-class _Sample:
+class Sample:
     """A made-up space: `pictures` of each field, drawn for each cell or for `blocks` of cells."""
 
     def __init__(self, model: type[CellModel], parameters: Any, side: int, *, blocks: bool) -> None:
@@ -328,12 +324,17 @@ class _Sample:
         values = {name: picture[window][self.inside[window]] for name, picture in pictures.items()}
         return self._fields, values, layout, lambda: _SEED
 
-    def do(self, space: CellSpace, step: int) -> None:
-        """Let the rule begin a step."""
+    def watched(self, seed: Callable[[], int] = lambda: _SEED) -> _WatchedSpace:
+        """Return the whole space, with arrays that know their reach."""
+        return _WatchedSpace(*self.of_window(self.pictures, np.s_[:, :])[:3], seed)
+
+    def do(self, space: CellSpace, step: int) -> CellModel:
+        """Let the rule begin a step; return the model."""
         rule = self._model()
         rule._enter(space, self._parameters)  # noqa: SLF001  (a run of the kit's own)
         space.begin(step)
         rule.step(space, step)
+        return rule
 
     def after(
         self, pictures: Mapping[str, NDArray[Any]], step: int, window: tuple[slice, slice]
@@ -368,7 +369,7 @@ class _Sample:
 
 def find_reach(model: type[CellModel], parameters: Any) -> Reach:
     """Return how far the rule of a model sees with these parameters, as far as a made-up space shows it."""
-    with _set_apart():
+    with set_apart():
         try:
             return _found(model, parameters)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a made-up state may make a rule raise anything)
@@ -376,11 +377,11 @@ def find_reach(model: type[CellModel], parameters: Any) -> Reach:
 
 
 def _found(model: type[CellModel], parameters: Any) -> Reach:
-    sample = _Sample(model, parameters, _BEYOND, blocks=False)
-    space = _WatchedSpace(*sample.of_window(sample.pictures, np.s_[:, :]))
+    sample = Sample(model, parameters, _BEYOND, blocks=False)
+    space = sample.watched()
     try:
         sample.do(space, 1)
-    except _NeedsWhole as found:
+    except NeedsWhole as found:
         place = innermost(found.__traceback__, model.step.__code__.co_filename)
         where = "" if place is None else f"{place[1].short}: "
         return Reach(None, f"{where}{found}", whole=True)
@@ -397,7 +398,7 @@ def _found(model: type[CellModel], parameters: Any) -> Reach:
 
 def _same_in_tiles(model: type[CellModel], parameters: Any, reach: int, *, blocks: bool) -> bool:
     """Return whether some steps, whole and in tiles, end in the same bits."""
-    sample = _Sample(model, parameters, 3 * reach + _BEYOND, blocks=blocks)
+    sample = Sample(model, parameters, 3 * reach + _BEYOND, blocks=blocks)
     whole = tiled = sample.pictures
     for step in range(1, _STEPS + 1):
         whole, tiled = sample.after(whole, step, np.s_[:, :]), sample.after_in_tiles(tiled, step, reach)
@@ -415,7 +416,7 @@ def legal_values(field: Field, generator: np.random.Generator, shape: tuple[int,
 
 
 @contextmanager
-def _set_apart() -> Iterator[None]:
+def set_apart() -> Iterator[None]:
     """Let the block warn of nothing, and leave the global generators as they were."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002  (rules may draw from the global generator)
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from dissmodel.cells import file_values, names
 from dissmodel.cells.class_map import Mapped, on_polygons, warn_of_legend
 from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons, is_rotated, placed
-from dissmodel.cells.pictures import Pictures
+from dissmodel.cells.pictures import InMemory, Pictures
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.executor.findings import Problems
 from dissmodel.geo.raster.backend import RasterBackend
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from affine import Affine
     from geopandas import GeoDataFrame
 
+Rows: TypeAlias = slice | tuple[slice, slice]
+"""Rows of a picture, or a pair of rows and columns."""
 PASSO = "passo"
 """The tag or the column with the step that a dataset belongs to."""
 
 _NUMBERS = "iuf"
+_AT_ONCE = 2**20  # cells
 # The state, the next one, and one as it is read or written; what a rule computes; a polygon of a few corners.
 _STATES, _RULE_BYTES, _POLYGON_BYTES = 3, 16, 400
 
@@ -72,7 +75,7 @@ class CellData:
         """The step that the values belong to."""
         return self.counters[PASSO]
 
-    def hidden(self, name: str, rows: slice = slice(None)) -> NDArray[np.bool_]:
+    def hidden(self, name: str, rows: Rows = slice(None)) -> NDArray[np.bool_]:
         """Return where a band of `others` has no value, as the file stores its rows."""
         band, absent = self.others[name]
         hidden = file_values.absent(band[rows], absent)
@@ -84,19 +87,26 @@ class CellData:
         if band.dtype not in (np.int64, np.uint64):
             return 0
         most = int(file_values.LARGEST_INTEGER)  # to compare with a float, integers would be rounded
-        return int(np.count_nonzero(((band > most) | (band < -most)) & ~self.hidden(name)))
+        return sum(
+            int(np.count_nonzero(((band[rows] > most) | (band[rows] < -most)) & ~self.hidden(name, rows)))
+            for rows in rows_of(band.shape)
+        )
 
     @property
     def memory_bytes(self) -> int:
         """About how many bytes of memory the cells take in a run, with what a rule of few terms computes."""
-        state = sum(one.dtype.itemsize for one in self.fields.values())
         places, held = self.layout.cells, sum(array.nbytes for array, _ in self.others.values())
         if isinstance(self.layout, Pixels):
             places = self.layout.inside.size
         else:
             held += int(self.layout.frame.memory_usage(index=False, deep=True).sum())
             held += _POLYGON_BYTES * places
-        return held + places * (_STATES * state + _RULE_BYTES)
+        return held + places * bytes_per_cell(self.fields)
+
+
+def bytes_per_cell(fields: Mapping[str, Field]) -> int:
+    """Return about how many bytes of memory a cell takes in a run, with what a rule of few terms computes."""
+    return _STATES * sum(one.dtype.itemsize for one in fields.values()) + _RULE_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +131,8 @@ class Wanted:
         Whether the bands that it does not declare are read too.
     prepare : callable
         Called with the layout, to find out whether it serves the model.
+    arrays : InMemory
+        Where the arrays of a raster go.
     """
 
     fields: Mapping[str, Field]
@@ -132,6 +144,7 @@ class Wanted:
     substrate: str = ""
     others: bool = True
     prepare: Callable[[Layout], object] = lambda _: None
+    arrays: InMemory = field(default_factory=InMemory)
 
     @property
     def resolution(self) -> float | None:
@@ -197,13 +210,13 @@ def _read_bands(bands: Bands, wanted: Wanted, problems: Problems) -> CellData | 
     if found.keys() & fields.keys() and found.keys() >= set(deciding):
         with problems.at():
             as_stored = {**fields, **wanted.class_maps}
-            read = Pictures(bands, as_stored, found, flipped, others=wanted.others)
+            read = Pictures(bands, as_stored, found, flipped, others=wanted.others, arrays=wanted.arrays)
             for name, picture in read.fields.items():
                 with problems.at():
                     picture.check()
                     declared, legend = as_stored[name], bands.meta["bands"][found[name]].get("legend")
                     if legend and isinstance(declared, Classes):
-                        warn_of_legend(declared, picture.values[read.inside], legend)
+                        warn_of_legend(declared, _codes(picture.values, read.inside), legend)
     order = None
     if read is not None and read.order is not None:
         with problems.at():
@@ -222,8 +235,11 @@ def _read_bands(bands: Bands, wanted: Wanted, problems: Problems) -> CellData | 
     values = {name: picture.values for name, picture in read.fields.items()}
     for name in wanted.optional:
         if name not in values:
-            values[name] = np.full(bands.shape, fields[name].outside, fields[name].dtype)
-            values[name][read.inside] = fields[name].default
+            values[name] = wanted.arrays.empty(bands.shape, fields[name].dtype)
+            default, outside = fields[name].default, fields[name].outside
+            assert default is not None  # else it is needed
+            for rows in rows_of(bands.shape):
+                values[name][rows] = np.where(read.inside[rows], default, outside)
     return CellData(
         fields=fields,
         layout=layout,
@@ -234,6 +250,18 @@ def _read_bands(bands: Bands, wanted: Wanted, problems: Problems) -> CellData | 
         others=read.others,
         masked=read.masked,
     )
+
+
+def _codes(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the codes that the cells of a picture have."""
+    counts = sum(np.bincount(picture[rows][inside[rows]], minlength=256) for rows in rows_of(picture.shape))
+    return np.flatnonzero(counts).astype(np.uint8)
+
+
+def rows_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield rows of pictures, so many that what is computed of them takes little memory."""
+    step = max(1, _AT_ONCE // max(shape[1], 1))
+    yield from (slice(top, top + step) for top in range(0, shape[0], step))
 
 
 def _found_bands(bands: Bands, wanted: Wanted, problems: Problems) -> dict[str, str]:

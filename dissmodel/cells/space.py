@@ -278,7 +278,11 @@ class CellSpace:
             number, self._streams = self._streams, self._streams + 1
         else:
             number = draws.stream_number(stream)
-        return draws.uniform(self._seed(), number, self._step, 0, self.size)
+        return self._drawn(number)
+
+    def _drawn(self, stream: int) -> NDArray[np.float64]:
+        """Return this step's draws of a stream."""
+        return draws.uniform(self._seed(), stream, self._step, 0, self.size)
 
     def choice(
         self, options: ArrayLike, weights: ArrayLike | None = None, *, stream: str | None = None

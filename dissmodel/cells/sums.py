@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Floats = NDArray[np.float64]
 
@@ -56,15 +59,46 @@ def exact_sums(values: Floats, group_of: NDArray[np.integer[Any]], groups: int) 
     return np.array(sums, np.float64)
 
 
-def _sum_of_any(values: Floats) -> float:
-    from fractions import Fraction  # noqa: PLC0415  (few models have such values)
+Part: TypeAlias = "Fraction | float"
+"""A sum that is not rounded yet: exact, or, of infinities and NaN, theirs."""
+
+
+def exact_part(values: Floats) -> Part:
+    """Return the sum, not rounded, to be added to those of other values by `sum_of_parts`."""
+    from fractions import Fraction  # noqa: PLC0415  (only sums in parts, and few others, need it)
+
+    blocks = (values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK))
+    try:
+        return sum((Fraction(float(part.sum())) for block in blocks for part in parts_of(block)), Fraction())
+    except OverflowError:
+        return _part_of_any(values)
+
+
+def sum_of_parts(parts: Iterable[Part]) -> float:
+    """Return the sum, rounded once: that of `exact_sum` for all values together."""
+    from fractions import Fraction  # noqa: PLC0415  (as above)
+
+    given = list(parts)
+    other = [one for one in given if isinstance(one, float)]
+    if other:
+        with np.errstate(invalid="ignore"):
+            return float(np.sum(other))
+    total = sum((one for one in given if not isinstance(one, float)), Fraction())
+    try:
+        return float(total)
+    except OverflowError:
+        return math.inf if total > 0 else -math.inf
+
+
+def _part_of_any(values: Floats) -> Part:
+    from fractions import Fraction  # noqa: PLC0415  (as above)
 
     other = values[~np.isfinite(values)]
     if other.size:
         with np.errstate(invalid="ignore"):
             return float(other.sum())
-    total = sum(map(Fraction, values.tolist()), Fraction())
-    try:
-        return float(total)
-    except OverflowError:
-        return math.inf if total > 0 else -math.inf
+    return sum(map(Fraction, values.tolist()), Fraction())
+
+
+def _sum_of_any(values: Floats) -> float:
+    return sum_of_parts([_part_of_any(values)])

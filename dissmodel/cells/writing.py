@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dissmodel.cells.fields import Classes, Numbers
 from dissmodel.cells.layout import Layout, Pixels, Polygons
 from dissmodel.cells.pictures import ORDER
-from dissmodel.cells.reading import CellData
+from dissmodel.cells.reading import CellData, Rows, rows_of
 from dissmodel.cells.style import polygon_qml, raster_qml, write_style
 from dissmodel.errors import DissmodelWarning, InvalidInput, UsageError
 from dissmodel.record.digest import sha256_file
@@ -33,7 +33,8 @@ _SHAPEFILE_NAME = 10  # bytes
 # The bytes of a number, its field name and the marks around them in GeoJSON, the largest format.
 _FIELD_BYTES, _COORDINATE_BYTES, _FEATURE_BYTES = 40, 25, 200
 _NUMBER_BYTES = 8
-_Some = Callable[[slice], NDArray[Any]]
+_COLUMNS = 2048  # of a block of an array on disk
+_Some = Callable[[Rows], NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def write_cells(
 ) -> dict[str, str]:
     """Write data as its target; and its style. Return the digest of each file by its name in a record.
 
-    Without `hashed` a raster has no digest: the caller hashes it.
+    Without `hashed` the data has no digest: the caller reads and hashes it.
     """
     layout, digest = data.target, ""
     if is_series(path):
@@ -111,7 +112,7 @@ def write_cells(
     else:
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
 
-        digest = save_gdf(with_values(data, layout), path, layer=layer)
+        digest = save_gdf(with_values(data, layout), path, layer=layer, hashed=hashed)
     if hashed and not digest:
         digest = sha256_file(path)
     written = {"output": digest} if digest else {}
@@ -216,16 +217,17 @@ def _write_raster(data: CellData, layout: Pixels, path: Path, form: RasterForm) 
             for name, one in data.fields.items()
             if form.units and isinstance(one, Numbers) and one.unit
         },
+        columns=_COLUMNS if isinstance(layout.inside, np.memmap) else None,
     )
 
 
-def _some(layout: Pixels, picture: NDArray[Any], outside: NDArray[Any], rows: slice) -> NDArray[Any]:
+def _some(layout: Pixels, picture: NDArray[Any], outside: NDArray[Any], rows: Rows) -> NDArray[Any]:
     """Return rows of the file, so that no band is whole in memory in the type that is written."""
     part = layout.as_stored(picture, rows)
     return np.where(layout.as_stored(layout.inside, rows), part, outside)
 
 
-def _as_written(data: CellData, name: str, outside: NDArray[Any], rows: slice) -> NDArray[Any]:
+def _as_written(data: CellData, name: str, outside: NDArray[Any], rows: Rows) -> NDArray[Any]:
     """Return rows of a band that the model does not declare, with the result's own nodata value."""
     part = data.others[name][0][rows]
     return np.where(data.hidden(name, rows), outside, part.astype(outside.dtype))
@@ -242,7 +244,7 @@ def _type_of(own: Mapping[str, NDArray[Any]], data: CellData) -> tuple[np.dtype[
     if common.kind in "iu" and common.itemsize < _NUMBER_BYTES:
         bounds = np.iinfo(common)
         nodata = bounds.max if common.kind == "u" else bounds.min
-        if not any(nodata not in absent and (array == nodata).any() for array, absent in bands):
+        if not any(nodata not in absent and _holds(array, nodata) for array, absent in bands):
             return common, float(nodata)
     for name in data.others:
         lost = data.beyond_floats(name)
@@ -253,3 +255,9 @@ def _type_of(own: Mapping[str, NDArray[Any]], data: CellData) -> tuple[np.dtype[
                 "Leave that band out of the input: gdal_translate -b N IN.tif OUT.tif",
             )
     return np.dtype(np.float64), float("nan")
+
+
+def _holds(array: NDArray[Any], value: int) -> bool:
+    if array.ndim == 1:
+        return bool((array == value).any())
+    return any((array[rows] == value).any() for rows in rows_of(array.shape))

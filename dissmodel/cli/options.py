@@ -113,8 +113,26 @@ Animate = Annotated[
     typer.Option("--animate", metavar="FILE.gif", help="Draw the states that the run kept as a GIF."),
 ]
 Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
+Cog = Annotated[
+    bool | None,
+    typer.Option(
+        "--cog/--no-cog",
+        help="Make GeoTIFFs of the result Cloud Optimized, with overviews; by default as output.cog is set.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory that the process may take, such as 2GB: a raster is run in tiles on disk then.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from the last finished round of a run in tiles that was killed."),
+]
 Records = Annotated[
     list[Path] | None,
     typer.Option(

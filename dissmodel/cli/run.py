@@ -35,7 +35,10 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads to use; by default all.")
     ] = None,
+    memory: options.Memory = None,
+    resume: options.Resume = False,
     records: options.Records = None,
+    cog: options.Cog = None,
     preview: options.Preview = False,
     preview_to: options.PreviewTo = None,
     animate: options.Animate = None,
@@ -92,7 +95,10 @@ def run(
             layer=layer,
             seed=seed,
             threads=threads,
+            memory=memory,
+            resume=resume,
             records=records or (),
+            cog=cog,
             preview=preview_to or preview,
             animate=animate,
             report=report,

@@ -24,12 +24,21 @@ class RunContext:
         For the random numbers of Python and NumPy.
     hashes : bool
         Whether whoever runs the model hashes its result, so that the model need not.
+    memory : int or None
+        How many bytes of memory the process may take; None: all there are.
+    tiles : Path or None
+        The folder for the working files of a run that does not fit into memory.
+    resume : bool
+        Whether the run goes on from what a run that was killed left there.
     """
 
     base: Path
     threads: int | None = None
     seed: int | None = None
     hashes: bool = False
+    memory: int | None = None
+    tiles: Path | None = None
+    resume: bool = False
 
 
 _current: ContextVar[RunContext | None] = ContextVar("dissmodel_run_context", default=None)
@@ -63,6 +72,24 @@ class Settings:
         """How many threads a model may use; None: all there are."""
         context = _current.get()
         return context.threads if context else None
+
+    @property
+    def memory(self) -> int | None:
+        """How many bytes of memory the process may take; None: all there are."""
+        context = _current.get()
+        return context.memory if context else None
+
+    @property
+    def tiles(self) -> Path | None:
+        """The folder for the working files of a run that does not fit into memory."""
+        context = _current.get()
+        return context.tiles if context else None
+
+    @property
+    def resume(self) -> bool:
+        """Whether the run goes on from what a run that was killed left there."""
+        context = _current.get()
+        return context is not None and context.resume
 
 
 settings = Settings()

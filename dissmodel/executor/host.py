@@ -31,6 +31,7 @@ class ModelInfo:
     `declared`: the model declares its parameters. `origin` is where it is from: ``builtin``, a distribution,
     a registry or a file. `names_files`: one of its parameters may name a file. `fields` and `inputs` are
     empty where the class declares none. `ends_early`: a condition on the measures of a step can end a run.
+    `takes_memory`: a bound on memory can be given, and the model says whether it can run so.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ModelInfo:
     fields: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     ends_early: bool = False
+    takes_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class InProcess:
             fields=_texts(model.fields),
             inputs=_texts(model.inputs),
             ends_early=getattr(model, "ends_early", False) is True,
+            takes_memory=getattr(model, "takes_memory", False) is True,
         )
 
     def source_files(self) -> frozenset[str]:

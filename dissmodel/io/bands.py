@@ -31,6 +31,7 @@ MAX_BYTES = 16 * 2**30
 # What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
 _MAX_BANDS = 4096
 _BLOCK_CELLS = 2**20
+_PART_CELLS = 2**16  # so few that what is computed of them stays in the processor's cache
 # How GDAL names a CRS that is not known, in WKT 1: a local CRS, or the SRS -1 and 0 of a GeoPackage.
 _UNDEFINED = re.compile(
     r'LOCAL_CS\["(un(defined|known|named)\b[^"]*|)"|GEOGCS\["Undefined geographic SRS"', re.IGNORECASE
@@ -51,7 +52,7 @@ def band_named(given: str, numbers: Mapping[str, int]) -> str:
 
 
 class Block(NamedTuple):
-    """Some rows of some bands: each (rows of the slice, columns), in the file's dtype.
+    """Some rows of some bands: each (rows of the slice, columns of the slice), in the file's dtype.
 
     `valid` says where the raster's mask or alpha band lets the values through; None without a mask.
     """
@@ -59,6 +60,7 @@ class Block(NamedTuple):
     rows: slice
     values: dict[str, Array]
     valid: Bools | None
+    cols: slice = slice(None)
 
 
 class ArrayBands:
@@ -93,7 +95,7 @@ class ArrayBands:
         meta = {"crs": backend.crs, "transform": backend.transform, "tags": {}, "bands": notes}
         return cls(still, meta)
 
-    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], most: int | None = None) -> Iterator[Block]:  # noqa: ARG002  (a file's)
         """Yield views."""
         mask = self.meta.get("mask")
         for rows in _row_blocks(self.shape, 1):
@@ -106,7 +108,8 @@ class FileBands:
 
     A band with a scale or an offset is read as scale * stored number + offset, float64, with NaN for its
     nodata value, and a warning says so. What is read is reported to the current reporter. `masked` says
-    whether the file has a mask or an alpha band.
+    whether the file has a mask or an alpha band. With `any_size` a file may be larger than memory: it is read
+    in blocks, and the caller knows where they go.
 
     Raises
     ------
@@ -115,7 +118,7 @@ class FileBands:
         of a transform; `blocks` if it is damaged.
     """
 
-    def __init__(self, dataset: Any, shown: str) -> None:
+    def __init__(self, dataset: Any, shown: str, *, any_size: bool = False) -> None:
         self._dataset, self._shown = dataset, shown
         with naming_damage(shown):
             if dataset.count > _MAX_BANDS:
@@ -127,9 +130,8 @@ class FileBands:
             stored = stored_bands(dataset)
             cells = dataset.width * dataset.height
             self._bytes = cells * sum(band.dtype.itemsize for band in stored.values())
-            if self._bytes > min(MAX_BYTES, memory()):
-                size = f"{dataset.width} by {dataset.height} cells, {dataset.count} bands"
-                raise _too_large(f"{shown} ({size})", self._bytes)
+            if not any_size:
+                self.check_size()
             names, self._alpha = _names(dataset, shown)
             self._numbers = {name: number for number, (name, _) in names.items()}
             first = min(names)
@@ -145,13 +147,37 @@ class FileBands:
             self._together = dataset.interleaving == Interleaving.pixel
         self.masked = own_mask or bool(self._alpha)
 
-    def blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        """Read blocks that are cut as the file is, so that each piece of it is unpacked once."""
-        for rows in self._reported(names):
-            height = rows.stop - rows.start
-            values = {name: np.empty((height, self.shape[1]), self.dtypes[name]) for name in names}
-            valid = self._read(rows, values)
-            yield Block(rows, values, valid)
+    def check_size(self, hint: str = "Cut out a part, for example with: gdal_translate -projwin.") -> None:
+        """Raise InvalidInput with this hint if the bands are larger than the memory that may be used."""
+        if self._bytes > min(MAX_BYTES, memory()):
+            size = f"{self._dataset.width} by {self._dataset.height} cells, {self._dataset.count} bands"
+            raise _too_large(f"{self._shown} ({size})", self._bytes, hint)
+
+    def blocks(self, names: Sequence[str], most: int | None = None) -> Iterator[Block]:
+        """Yield parts of blocks that are cut as the file is, so that each piece of it is unpacked once.
+
+        A block has rows of all columns; with `most`, where the file has tiles, so many cells or few more.
+        """
+        width = self.shape[1]
+        with naming_damage(self._shown):
+            tile = self._dataset.block_shapes[0]
+        if most is not None and tile[1] < width:
+            width = min(width, max(1, most // (tile[0] * tile[1])) * tile[1])
+        for rows in self._reported(names, most):
+            for left in range(0, self.shape[1], width):
+                cols = slice(left, min(left + width, self.shape[1]))
+                shape = rows.stop - rows.start, cols.stop - left
+                values = {name: np.empty(shape, self.dtypes[name]) for name in names}
+                valid = self._read(rows, values, cols)
+                step = max(1, _PART_CELLS // shape[1])
+                for top in range(0, shape[0], step):
+                    part = slice(top, min(top + step, shape[0]))
+                    yield Block(
+                        slice(rows.start + part.start, rows.start + part.stop),
+                        {name: array[part] for name, array in values.items()},
+                        None if valid is None else valid[part],
+                        cols,
+                    )
 
     def read(self) -> tuple[dict[str, Array], Bools | None]:
         """Return all bands whole, and where they are valid (None: everywhere)."""
@@ -163,20 +189,21 @@ class FileBands:
                 if mask is not None and valid is not None:
                     mask[rows] = valid
         except MemoryError:
-            raise _too_large(self._shown, self._bytes) from None
+            raise _too_large(self._shown, self._bytes, "Cut out a part of it.") from None
         return arrays, mask
 
-    def _reported(self, names: Sequence[str]) -> Iterator[slice]:
+    def _reported(self, names: Sequence[str], most: int | None = None) -> Iterator[slice]:
         row_bytes = self.shape[1] * sum(self.dtypes[name].itemsize for name in names)
         with naming_damage(self._shown):
             height = self._dataset.block_shapes[0][0]
-        for rows in _row_blocks(self.shape, height):
+        for rows in _row_blocks(self.shape, height, most or _BLOCK_CELLS):
             yield rows
             progress.current().transferred(rows.stop * row_bytes, self.shape[0] * row_bytes)
 
-    def _read(self, rows: slice, targets: Mapping[str, Array]) -> Bools | None:
+    def _read(self, rows: slice, targets: Mapping[str, Array], cols: slice | None = None) -> Bools | None:
         """Read rows of bands into arrays of their size, and return where they are valid."""
-        window = Window(0, rows.start, self.shape[1], rows.stop - rows.start)
+        left, right = (0, self.shape[1]) if cols is None else (cols.start, cols.stop)
+        window = Window(left, rows.start, right - left, rows.stop - rows.start)
         numbers = [self._numbers[name] for name in targets]
         with naming_damage(self._shown):
             if self._together and len(numbers) > 1:
@@ -202,10 +229,10 @@ returns it.
 """
 
 
-def _row_blocks(shape: tuple[int, int], height: int) -> Iterator[slice]:
-    """Cut rows into blocks of about a million cells, each of a multiple of `height` rows."""
+def _row_blocks(shape: tuple[int, int], height: int, most: int = _BLOCK_CELLS) -> Iterator[slice]:
+    """Cut rows into blocks of about `most` cells, each of a multiple of `height` rows."""
     rows, cols = shape
-    step = height * max(1, _BLOCK_CELLS // (height * cols))
+    step = height * max(1, most // (height * cols))
     for top in range(0, rows, step):
         yield slice(top, min(top + step, rows))
 
@@ -303,11 +330,11 @@ def _refuse_control_points(dataset: Any, shown: str) -> None:
         )
 
 
-def _too_large(shown: str, size: int) -> InvalidInput:
+def _too_large(shown: str, size: int, hint: str) -> InvalidInput:
     return InvalidInput(
         f"{shown} needs {size / 2**30:.1f} GiB of memory; at most"
         f" {min(MAX_BYTES, memory()) / 2**30:.1f} GiB can be used.",
-        "Cut out a part, for example with: gdal_translate -projwin.",
+        hint,
         code="raster_too_large",
     )
 

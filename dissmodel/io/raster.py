@@ -30,15 +30,21 @@ BandSpec = Sequence[tuple[str, npt.DTypeLike, Any]]
 
 @contextmanager
 def open_geotiff(
-    uri: str | os.PathLike[str], minio_client: Any = None, *, layer: str | None = None
+    uri: str | os.PathLike[str],
+    minio_client: Any = None,
+    *,
+    layer: str | None = None,
+    any_size: bool = False,
+    known: str | None = None,
 ) -> Iterator[tuple[FileBands, str]]:
     """Open a GeoTIFF, plain or in a zip, for the time of the block; its bands are read as they are asked for.
 
-    The sha256 is that of the file that was named. Raises as `load_geotiff`, as far as it shows before
-    anything is read; the rest when it is.
+    With `any_size` it may be larger than memory. The sha256 is that of the file that was named, or the
+    `known` one, and the file is not hashed. Raises as `load_geotiff`, as far as it shows before anything is
+    read; the rest when it is.
     """
     with locate(uri, "raster", layer, minio_client=minio_client) as found:
-        checksum = sha256_file(found.source)
+        checksum = sha256_file(found.source) if known is None else known
         with opened(found.path, found.shown) as dataset:
             if not getattr(dataset, "is_grid", True):
                 raise InvalidInput(
@@ -46,7 +52,7 @@ def open_geotiff(
                     "Give polygons: the input of the run that wrote it.",
                     code="no_polygons",
                 )
-            yield FileBands(dataset, found.shown), checksum
+            yield FileBands(dataset, found.shown, any_size=any_size), checksum
 
 
 def load_geotiff(

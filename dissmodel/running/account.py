@@ -29,7 +29,7 @@ READ_ON = "The record of the run has the traceback."
 
 # The fields of its record that a model may set. Every other field is what the run observed, whatever a model
 # writes there; `logs`, `artifacts`, `output_path` and `runtime` take from the model what the run can confirm.
-OF_THE_MODEL = frozenset({"period", "metrics", "step_metrics", "grid", "findings"})
+OF_THE_MODEL = frozenset({"period", "metrics", "step_metrics", "grid", "findings", "tiles"})
 _FIELDS = ExperimentRecord.model_fields.keys()
 
 

@@ -22,6 +22,7 @@ from dissmodel.record import DataSource, ExperimentRecord, OtherSource, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
 from dissmodel.record.redact import redact_argv
+from dissmodel.running import cogs
 from dissmodel.running.destination import Destination, check, choose
 from dissmodel.running.input_watch import InputWatch
 from dissmodel.running.model import DataRequest, OpenedModel, class_map_files, parameter_layers
@@ -44,7 +45,9 @@ class RunRequest(DataRequest):
     anyway. `repeats` has the model and the parameters of the run that this run repeats. `at_hand` is the
     input, where the caller has fetched it and keeps it. `until` is a condition that ends the run early, as
     `dissmodel.executor.until.Until` reads it. `keeps_states`: a run that keeps no
-    states is refused, for they are to be drawn. `not_kept`: the caller removes the result once its record
+    states is refused, for they are to be drawn. `memory`: so many bytes may the process take; a raster that
+    needs more is run in tiles; None: all there are. `resume`: the run goes on from what such a run that was
+    killed left. `not_kept`: the caller removes the result once its record
     describes it. `as_public`: the run is as the public package's
     command line does it: the model sees the output's path as it was typed, the times of the phases are a
     file, and a word may stand for the input.
@@ -61,6 +64,8 @@ class RunRequest(DataRequest):
     until: str = ""
     not_kept: bool = False
     keeps_states: bool = False
+    memory: int | None = None
+    resume: bool = False
     as_public: bool = False
 
     def __post_init__(self) -> None:
@@ -196,7 +201,10 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     paths = [one.path for one in (*named.values(), *others.values())]
     files += tuple(file for path in paths for file in (path, *companions(path), *sidecars(path)))
     destination = _free_destination(request, host.info, files)
-    read = () if here.is_word else (source, *beside)
+    record.cog, read = (
+        cogs.wanted(request, host.info, here, destination),
+        () if here.is_word else (source, *beside),
+    )
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
     inputs = observe(record.source, here, read) if read else {}
@@ -277,6 +285,16 @@ def _check_states(request: RunRequest, record: ExperimentRecord) -> None:
 def _check_asked(request: RunRequest, info: ModelInfo) -> None:
     """Refuse names of inputs, or a condition, that the model does not know."""
     check_names(request, info)
+    if (request.memory is not None or request.resume) and not info.takes_memory:
+        raise UsageError(
+            f"--memory is for models of cells, and {info.name} is none.",
+            "Leave --memory out, or write the model with dissmodel.cells.CellModel.",
+            code="memory",
+        )
+    if request.resume and request.output is None:
+        raise UsageError(
+            "Which run is to be resumed?", "Give its output: --output NAME --resume", code="resume"
+        )
     check_until(request.until, info)
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from dissmodel import materialize
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, interruption_in
+from dissmodel.cells.tiles import folder as tiles
+from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, UsageError, interruption_in
 from dissmodel.executor.config import RunContext
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import MAIN, Code, ExperimentRecord, store
-from dissmodel.running import account
+from dissmodel.running import account, cogs
 from dissmodel.running.destination import replaced
 from dissmodel.running.listening import Listener, listening
 from dissmodel.running.model import open_model
@@ -71,6 +72,15 @@ def run(request: RunRequest, reporter: Reporter, conclude: Conclusion | None = N
 
 def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion | None) -> RunResult:
     """Run; from here on whatever happens leaves a record."""
+    working_files = tiles.folder_of(prepared.destination.record_path)
+    if not prepared.request.resume:
+        tiles.remove(working_files)
+    elif not tiles.has_journal(working_files):
+        raise UsageError(
+            f"{prepared.request.output}: no run to it finished a round, so there is nothing to resume.",
+            "Leave --resume out.",
+            code="resume",
+        )
     try:
         spare = mmap.mmap(-1, _SPARE)
     except OSError as none_left:
@@ -89,6 +99,14 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 record_path: Path | None = prepared.destination.record_path
             else:
                 materialize.discard(materialize.work(scratch))  # its disk may be full
+                if tiles.has_journal(working_files):
+                    size = tiles.bytes_in(working_files) / 1e6
+                    listener.warn(
+                        f"{working_files} has the state after the last finished round ({size:,.0f} MB): "
+                        "the same command with --resume goes on."
+                    )
+                else:
+                    tiles.remove(working_files)
                 usage = prepared.model.host.usage()
                 record_path = _leave(
                     account.failed(prepared.record, error, failure, listener, usage), prepared
@@ -121,6 +139,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             write_profiling(saved, work)
         listener.phase("promote")
         take_over(work, opening.model_name, lambda: threads.issuperset(threading.enumerate()))
+        cogs.optimize(opening, saved, work, prepared.model.host.info)
         old = frozenset(replaced(destination, keep=prepared.inputs))
         tag = opening.experiment_id[:SHORT_ID]
         results = collect(work, saved, destination, tag=tag, free=old, as_laid_out=typed is not None)
@@ -150,6 +169,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             # Also after an error: the disk may fail to say that it keeps the names of a pair that stands.
             if materialize.stands(record.experiment_id, destination.record_path):
                 listener.phase(_DONE)
+                tiles.remove(tiles.folder_of(destination.record_path))
     if not destination.named:
         note_latest(record, destination.folder / LATEST, scratch, prepared.inputs, listener)
     files = {name: destination.folder / artifact.path for name, artifact in results.files.items()}
@@ -161,7 +181,16 @@ def _execute(prepared: Prepared, opening: ExperimentRecord, work: Path) -> Exper
     given = prepared.for_model(opening)
     typed, process = _typed(prepared), os.getpid()
     try:
-        context = RunContext(work, prepared.request.threads, opening.seed, hashes=True)
+        request = prepared.request
+        context = RunContext(
+            work,
+            request.threads,
+            opening.seed,
+            hashes=True,
+            memory=request.memory,
+            tiles=tiles.folder_of(prepared.destination.record_path),
+            resume=request.resume,
+        )
         given = prepared.model.host.run(given, context)
     finally:
         if os.getpid() != process:  # a copy that the model made with fork: the run is its parent's

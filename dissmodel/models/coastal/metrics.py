@@ -67,6 +67,10 @@ class StepTally:
         }
         for name, cells in found.items():
             self.counts[name] = self.counts.get(name, 0) + int(np.count_nonzero(cells))
+        self.add_up(alt)
+
+    def add_up(self, alt: NDArray[np.float64]) -> None:
+        """Add the elevations of a block."""
         known = alt[np.abs(alt) < _HIGHEST]
         # In two parts, so that each fits an int64.
         coarse = np.rint(known * _COARSE)

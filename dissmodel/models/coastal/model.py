@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dissmodel.cells.fields import Classes, Numbers
+from dissmodel.cells.fields import Classes, Field, Numbers
 from dissmodel.cells.layout import Layout, Polygons
 from dissmodel.cells.model import CellModel
 from dissmodel.cells.reading import CellData
+from dissmodel.cells.tiles.plan import COMPILED
 from dissmodel.cells.writing import RasterForm
-from dissmodel.errors import DissmodelWarning, UsageError
+from dissmodel.errors import DissmodelWarning
 from dissmodel.executor import ExperimentRecord
 from dissmodel.executor.config import settings
 from dissmodel.executor.findings import RAISED, Problems
+from dissmodel.executor.host import Reach
 from dissmodel.geo.legend import Legend
 from dissmodel.models.coastal.classes import LAND_USES, NO_SOIL, NO_USE, SOILS
 from dissmodel.models.coastal.kernels.choice import choose_kernel
 from dissmodel.models.coastal.kernels.step import Kernel, Terms
 from dissmodel.models.coastal.metrics import MEASURE_UNITS, StepMetrics
-from dissmodel.models.coastal.parameters import CoastalParameters, RiseParameters, TideParameters
+from dissmodel.models.coastal.parameters import (
+    CoastalParameters,
+    RiseParameters,
+    TideParameters,
+    overflow,
+)
 from dissmodel.models.coastal.state import CellState, CoastalState
 
+if TYPE_CHECKING:
+    from dissmodel.cells.tiles.examine import Examined
+    from dissmodel.cells.tiles.task import TileRule
+
+# Of a tile, beside its state: what is counted, and of a visiting order the sum of each cell.
+_TILE_BYTES = 4
 NODATA = -9999.0
 """The value outside the space, in every band of the output."""
 
@@ -62,6 +75,25 @@ class CoastalModel(CellModel):
         if isinstance(layout, Polygons):
             _ = layout.neighborhood
 
+    def tile_rule(
+        self,
+        parameters: Any,  # noqa: ARG002  (of other models)
+        record: ExperimentRecord,
+        steps: range,
+    ) -> tuple[TileRule, Examined]:
+        """Return what does the steps on tiles, and what that needs."""
+        from dissmodel.cells.tiles.examine import Examined  # noqa: PLC0415  (few runs are so large)
+        from dissmodel.models.coastal.tiles import REACH, CoastalRule  # noqa: PLC0415  (as above)
+
+        compiled = settings.memory is None or settings.memory >= COMPILED
+        rule = CoastalRule(type(self), dict(record.parameters), len(steps), compiled)
+        return rule, Examined(Reach(REACH), bytes_per_cell=_TILE_BYTES)
+
+    @classmethod
+    def bytes_per_cell(cls, fields: Mapping[str, Field]) -> int:
+        """Return about how many bytes of memory a cell takes in a run in memory: kernels work in place."""
+        return 2 * sum(one.dtype.itemsize for one in fields.values())
+
     def simulate(
         self, data: CellData, steps: range, record: ExperimentRecord
     ) -> Iterator[Mapping[str, float]]:
@@ -90,12 +122,7 @@ def advance(
         # NaN stands for "outside": a cell that overflowed would leave the space unnoticed.
         lost = data.layout.cells - int(np.count_nonzero(np.isfinite(state.alt)))
         if lost:
-            raise UsageError(
-                f"sea_level_rise_rate = {parameters.sea_level_rise_rate:g}: the elevation of {lost} cells "
-                f"overflowed up to step {state.step}.",
-                "Give the rise in metres per step: --param sea_level_rise_rate=0.011",
-                code="overflow",
-            )
+            raise overflow(parameters.sea_level_rise_rate, lost, state.step)
 
     return kernel, simulation()
 

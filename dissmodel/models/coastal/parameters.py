@@ -16,6 +16,7 @@ from dissmodel.cells.parameters import (
     Number,
     Step,
 )
+from dissmodel.errors import UsageError
 
 
 class RiseParameters(BaseModel):
@@ -37,7 +38,7 @@ class RiseParameters(BaseModel):
     0.5
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
     flood: ClassVar[bool] = True
 
     end_time: Countable = Field(
@@ -145,3 +146,12 @@ class ValidationParameters(TideParameters):
     def for_a_run(self) -> CoastalParameters:
         """Return the parameters of the runs that are compared."""
         return CoastalParameters.model_validate(self.model_dump(exclude={"tolerance"}))
+
+
+def overflow(rate: float, lost: int, step: int) -> UsageError:
+    """Return the error of elevations that are not numbers any more."""
+    return UsageError(
+        f"sea_level_rise_rate = {rate:g}: the elevation of {lost} cells overflowed up to step {step}.",
+        "Give the rise in metres per step: --param sea_level_rise_rate=0.011",
+        code="overflow",
+    )

@@ -33,6 +33,7 @@ class LuccModel(CellModel):
     """Land-use change from a demand, a potential and an allocation."""
 
     first_step = 0
+    needs_whole = "the allocation to a demand looks at all cells at once"
     Parameters: ClassVar[type[LuccParameters]] = LuccParameters
 
     # What each model says of its classes.

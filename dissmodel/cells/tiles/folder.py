@@ -1,0 +1,51 @@
+"""The folder with the working files of a run in tiles, beside its result; a killed run leaves it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+_END = ".tiles"
+_JOURNAL = "journal.json"
+# Of arrays, of the journal and its temporary files, and of states that are kept.
+_OURS = (".a", ".b", ".json", ".kept", ".new", ".tmp")
+
+
+def folder_of(record_path: Path) -> Path:
+    """Return the folder of the run that writes this record."""
+    return record_path.with_name(f".{record_path.name.removesuffix('.record.json')}{_END}")
+
+
+def journal_of(folder: Path) -> Path:
+    """Return the journal in a folder."""
+    return folder / _JOURNAL
+
+
+def has_journal(folder: Path) -> bool:
+    """Return whether a run finished a round there."""
+    return is_own(folder) and journal_of(folder).is_file()
+
+
+def is_own(folder: Path) -> bool:
+    """Return whether there is such a folder, itself and not a link."""
+    return folder.is_dir() and not folder.is_symlink()
+
+
+def remove(folder: Path) -> None:
+    """Remove the working files, and the folder where there is nothing else in it."""
+    if is_own(folder):
+        # The journal first: without it nothing goes on from the rest.
+        for path in (journal_of(folder), *folder.iterdir()):
+            if path.suffix in _OURS and (path.is_file() or path.is_symlink()):
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def bytes_in(folder: Path) -> int:
+    """Return how many bytes of the disk the files in a folder take."""
+    with os.scandir(folder) as entries:
+        found = [entry.stat(follow_symlinks=False) for entry in entries]
+    return sum(getattr(one, "st_blocks", one.st_size // 512) * 512 for one in found)

@@ -1,0 +1,122 @@
+"""`run --memory`: a raster in tiles, from the command line; `--resume` after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from dissmodel.io.raster import write_geotiff
+from dissmodel.models.coastal.raster import CoastalRaster
+from dissmodel.registry.classes import ExecutorRegistry
+from support.files import document, names
+
+SLOW = """
+import time
+from dissmodel.cells import CellModel, Classes
+
+class Slow(CellModel):
+    name = "slow_spread"
+    wet = Classes({0: "dry", 1: "wet"})
+
+    def step(self, cells, now):
+        time.sleep(0.15 if cells.size > 5000 else 0)
+        self.next.wet[cells.neighbors(self.wet == 1).any() & (cells.random() < 0.3)] = 1
+"""
+
+
+def _write(name, side, seed=3, **options):
+    wet = (np.random.default_rng(seed).random((side, side)) < 0.02).astype(np.uint8)
+    write_geotiff(
+        name,
+        {"wet": wet.__getitem__},
+        shape=wet.shape,
+        dtype="uint8",
+        nodata=255,
+        transform=Affine(30, 0, 600_000, 0, -30, 9_700_000),
+        crs="EPSG:31984",
+        **options,
+    )
+
+
+def test_a_run_in_tiles_is_recorded_and_reproduced(dissmodel, make_coast):
+    ExecutorRegistry.register(CoastalRaster)
+    make_coast.main(["--rows", "30", "--cols", "20", "--seed", "4", "--output", "coast.tif"])
+    words = ("run", "coastal_raster", "-i", "coast.tif", "-p", "end_time=5", "-q")
+
+    assert 0 == dissmodel(*words, "-o", "memory.tif").code
+    assert 0 == dissmodel(*words, "-o", "tiles.tif", "--memory", "1GB").code
+    assert 0 == dissmodel("reproduce", "tiles.record.json", "-q").code
+
+    whole, cut = document("memory.record.json"), document("tiles.record.json")
+    assert Path("memory.tif").read_bytes() == Path("tiles.tif").read_bytes()
+    assert whole["step_metrics"] == cut["step_metrics"]
+    assert "tiles" not in whole
+    assert {"memory": 10**9, "tiles": 1, "rows": 30, "steps": 5} == cut["tiles"]
+    again = next(name for name in names() if "repro-" in name and name.endswith(".record.json"))
+    assert cut["tiles"] == document(again)["tiles"]
+    assert not [name for name in os.listdir() if name.startswith(".")]  # noqa: PTH208  (names() leaves them out)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--memory", "much"), "memory='much': this is no size of a memory."),
+        (("--memory", "40MB"), "--memory 40MB is too little"),
+        (("--memory", "1GB", "-o", "all.nc"), "a file of all states (.nc) is written from memory"),
+        (("--memory", "1GB", "--resume", "-o", "out.tif"), "no run to it finished a round"),
+        (("--resume",), "Which run is to be resumed?"),
+    ],
+)
+def test_what_can_t_be_run_in_tiles_says_so(dissmodel, words, said):
+    Path("spread.py").write_text(SLOW)
+    _write("in.tif", 20)
+
+    found = dissmodel("run", "spread.py", "-i", "in.tif", "--seed", "1", *words)
+
+    assert found.code in {2, 3}
+    assert said in found.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed by a signal")
+def test_a_killed_run_goes_on(dissmodel, tmp_path):
+    Path("spread.py").write_text(SLOW)
+    _write("in.tif", 100)
+    words = ("run", "spread.py", "-i", "in.tif", "-p", "end_time=24", "-p", "every=3", "-q")
+    assert 0 == dissmodel(*words, "-o", "whole.tif", "--seed", "5").code
+    command = [sys.executable, "-m", "dissmodel", *words, "-o", "out.tif", "--seed", "5", "--memory", "1GB"]
+
+    journal, resumed = Path(".out.tiles/journal.json"), []
+    for at_least in (3, 12):
+        process = subprocess.Popen(command + ["--resume"] * bool(resumed))
+        while process.poll() is None and (not journal.exists() or _step(journal) < at_least):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        resumed.append(_step(journal))
+    done = subprocess.run([*command, "--resume"], check=False)
+
+    assert 0 == done.returncode
+    assert Path("whole.tif").read_bytes() == Path("out.tif").read_bytes()
+    whole, found = document("whole.record.json"), document("out.record.json")
+    kept = [name for name in whole["artifacts"] if name.startswith("step_")]
+    assert 7 == len(kept)
+    assert [whole["artifacts"][name] for name in kept] == [found["artifacts"][name] for name in kept]
+    assert whole["step_metrics"] == found["step_metrics"]
+    assert resumed[-1] == found["tiles"]["resumed_after"] >= 12
+    assert 0 == dissmodel("record", "verify", "out.record.json").code
+    assert not Path(".out.tiles").exists()
+
+
+def _step(journal):
+    try:
+        return json.loads(json.loads(journal.read_text())["journal"])["step"]
+    except (OSError, ValueError):
+        return 0
