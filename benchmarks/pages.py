@@ -87,7 +87,7 @@ def generate(parts: Parts, folder: Path, count: int) -> str:
         )
         read[f"{folder}/experiments/{job}/record.json"] = Entry("1", summary, f"sha256:{number:064x}")
         middle = f"{utc(at)}~{job}" if number == count // 2 else middle
-    parts.board._write_all("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, 1)", rows)  # noqa: SLF001  (as if it had run them)
+    parts.board._write_all("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, 1, NULL)", rows)  # noqa: SLF001  (as if it had run them)
     scope = parts.indexing._scope  # noqa: SLF001  (as above)
     with default_index().writing() as db, indexed.transaction(db):
         indexed.write(db, scope, read)

@@ -19,7 +19,7 @@ class Chromium:
     def __init__(self, writing, reading):
         self._writing, self._reading = writing, reading
         self._numbers, self._rest, self._events = itertools.count(1), b"", []
-        self._session = None
+        self._session, self._runs_scripts = None, True
         target = self.tell("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -53,7 +53,8 @@ class Chromium:
         self.tell("Page.navigate", url=url)
         while not any(one.get("method") == "Page.loadEventFired" for one in self._events):
             self._events.append(self._message())
-        self.ask("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
+        if self._runs_scripts:
+            self.ask("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
 
     def ask(self, script):
         """Return what a script of the page gives, also what it promises."""
@@ -80,6 +81,7 @@ class Chromium:
         )
         self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.tell("Emulation.setScriptExecutionDisabled", value=not script)
+        self._runs_scripts = script
 
     def press(self, key, **more):
         """Press a key."""
@@ -109,7 +111,8 @@ class Chromium:
     def complaints(self):
         """What the browser has logged of the last page: scripts that failed, what the policy refused."""
         found = [one["params"] for one in self._events if one.get("method") == "Runtime.exceptionThrown"]
-        found += [one["params"]["entry"] for one in self._events if one.get("method") == "Log.entryAdded"]
+        logged = [one["params"]["entry"] for one in self._events if one.get("method") == "Log.entryAdded"]
+        found += [one for one in logged if one["level"] in {"error", "warning"}]
         return [json.dumps(one)[:600] for one in found]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Form, Request
+from pydantic import ValidationError
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from dissmodel.errors import DissmodelError, InvalidInput
@@ -16,14 +18,13 @@ from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.export import cite
 from dissmodel.record.export.described import Described
-from dissmodel.record.redact import redact_document
 from dissmodel.service.auth import caller_of
 from dissmodel.service.jobs import View, document_of
 from dissmodel.service.legacy import Id
 from dissmodel.service.pages.page import PATH, page
 from dissmodel.service.pages.session import router
 from dissmodel.service.parts import parts_of
-from dissmodel.service.products import EXPORTS, REPORT_POLICY, product
+from dissmodel.service.products import REPORT_POLICY, product
 from dissmodel.service.service import Service
 
 reader, submitter = router("reader"), router("submitter")
@@ -41,6 +42,7 @@ def show_experiment(request: Request, experiment_id: Id) -> Response:
     service = parts_of(request).service
     view, record = _found(service, experiment_id)
     state = view.state if view is not None else "completed"  # what was pushed
+    job = document_of(view) if view is not None else None
     named = view.request if view is not None else record
     assert named is not None  # a job or a record was found
     return page(
@@ -49,16 +51,15 @@ def show_experiment(request: Request, experiment_id: Id) -> Response:
         experiment_id=experiment_id,
         job_state=state,
         is_live=state in {"queued", "running", "delivering"},
-        job=document_of(view) if view is not None else None,
+        job=job,
         view=view,
         record=record,
         model=named.model_name,
-        parameters=list(_parameters(view, record)),
+        parameters=list(_parameters(job, record)),
         inputs=list(_inputs(view, record)),
         files=artifacts_of(record) if record is not None and state == "completed" else {},
         is_map=state == "completed" and _is_map(record),
         citation=_citation(service, experiment_id) if state == "completed" else {},
-        exports=EXPORTS,
         once=secrets.token_hex(8),
     )
 
@@ -122,19 +123,22 @@ def _found(service: Service, experiment: str) -> tuple[View | None, ExperimentRe
             raise
         return None, service.completed(experiment)
     kept = view.seen.outcome.record if view.seen.outcome is not None else None
-    return view, view.record or (ExperimentRecord.model_validate(kept) if kept is not None else None)
+    with suppress(ValidationError):  # what ended the run may have cut it
+        return view, view.record or (ExperimentRecord.model_validate(kept) if kept is not None else None)
+    return view, None
 
 
-def _parameters(view: View | None, record: ExperimentRecord | None) -> Iterator[tuple[str, Any, str]]:
+def _parameters(
+    job: Mapping[str, Any] | None, record: ExperimentRecord | None
+) -> Iterator[tuple[str, Any, str]]:
     """Yield name, value and origin of each parameter: those that somebody gave come first."""
     if record is not None:
         origins = {name: record.parameter_origin.get(name, "") for name in record.parameters}
         known = {name: number for number, name in enumerate(_ORIGINS)}
         for name in sorted(origins, key=lambda name: known.get(origins[name], len(known))):
             yield name, record.parameters[name], origins[name]
-    elif view is not None:
-        for name, value in redact_document(view.request.parameters).items():
-            yield name, value, "given"
+    elif job is not None:
+        yield from ((name, value, "given") for name, value in job["given"].items())
 
 
 def _inputs(view: View | None, record: ExperimentRecord | None) -> Iterator[Mapping[str, Any]]:

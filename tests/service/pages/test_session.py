@@ -101,7 +101,7 @@ def test_a_session_counts_for_pages_and_for_nothing_else(house, browser):
 
 
 def test_a_form_that_no_page_of_the_session_sent_is_refused(house, browser):
-    other = type(browser)(base_url=house.url)
+    other = type(browser)(base_url=house.url, timeout=30)
     other.sign_in("reader")
     other.show("/ui")
     browser.sign_in("submitter")
@@ -128,7 +128,7 @@ def test_a_form_that_no_page_of_the_session_sent_is_refused(house, browser):
 
 
 def test_without_keys_nobody_signs_in(open_house):
-    with httpx.Client(base_url=open_house.url) as client:
+    with httpx.Client(base_url=open_house.url, timeout=30) as client:
         assert "/ui" == client.get("/ui/sign-in").headers["location"]
         assert "Sign out" not in client.get("/ui").text
         assert 403 == client.post("/ui/sign-out").status_code

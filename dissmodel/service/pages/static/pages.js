@@ -10,8 +10,10 @@ async function renew() {
   for (const [at, old] of [...document.querySelectorAll("[data-live]")].entries()) {
     const log = old.querySelector(".log");
     const isAtEnd = log && log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-    if (!fresh[at] || old.contains(document.activeElement)) continue;
+    if (!fresh[at]) continue;
+    const focused = [...old.querySelectorAll("a, button, [tabindex]")].indexOf(document.activeElement);
     old.replaceWith(document.adoptNode(fresh[at]));
+    fresh[at].querySelectorAll("a, button, [tabindex]")[focused]?.focus({ preventScroll: true });
     if (isAtEnd) toEnd(fresh[at].querySelector(".log"));
   }
   document.title = page.title;
@@ -48,7 +50,8 @@ function asMap(box, image) {
   const size = [[0, 0], [image.naturalHeight, image.naturalWidth]];
   box.classList.add("alive");
   if (!box.classList.contains("large")) box.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
-  const map = L.map(box, { crs: L.CRS.Simple, minZoom: -6, maxZoom: 3, zoomSnap: 0, zoomDelta: 0.5, attributionControl: false });
+  const map = L.map(box, { crs: L.CRS.Simple, minZoom: -6, maxZoom: 3, zoomSnap: 0, zoomDelta: 0.5, attributionControl: false, zoomControl: false });
+  L.control.zoom({ position: "topright" }).addTo(map);
   image.remove();
   L.imageOverlay(image.src, size, { alt: image.alt }).addTo(map);
   map.fitBounds(size);
