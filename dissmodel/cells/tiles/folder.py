@@ -38,7 +38,9 @@ def remove(folder: Path) -> None:
         # The journal first: without it nothing goes on from the rest.
         for path in (journal_of(folder), *folder.iterdir()):
             if path.suffix in _OURS and (path.is_file() or path.is_symlink()):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(
+                    OSError
+                ):  # Windows keeps a file that is mapped; the next run removes it
                     path.unlink()
         with contextlib.suppress(OSError):
             folder.rmdir()
