@@ -18,7 +18,7 @@ from dissmodel.executor.findings import Collector, Severity, nearest_folder
 from dissmodel.process import Ended, finished
 from dissmodel.registry.plugins import BUILTIN
 
-SECONDS = 10.0
+SECONDS = 30.0  # a busy machine, or a disk on a network, takes a while
 _GRACE_S = 3.0
 _DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 _SLOWER = "The models compute the same results without it, more slowly."

@@ -31,7 +31,7 @@ class TimedCheck:
 
     subject: str
     look: Callable[[Collector], None]
-    patience: float = 20.0
+    patience: float = 45.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ SUFFIX = ".report.html"
 MARK = '<meta name="generator" content="dissmodel '
 """What stands in the head of a report, before the version that wrote it."""
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+"""What a server may let a report do; the page itself lets only its own script run."""
+
 _HEAD_BYTES = 1024
 
 

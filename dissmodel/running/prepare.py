@@ -291,14 +291,25 @@ def _check_asked(request: RunRequest, info: ModelInfo) -> None:
         raise UsageError(
             "Which run is to be resumed?", "Give its output: --output NAME --resume", code="resume"
         )
-    if not request.until:
+    check_until(request.until, info)
+
+
+def check_until(until: str, info: ModelInfo) -> None:
+    """Refuse a condition that can't end a run of the model; an empty one is none.
+
+    Raises
+    ------
+    UsageError
+        With code ``"until"``.
+    """
+    if not until:
         return
     from dissmodel.executor.until import Until  # noqa: PLC0415  (few runs have such a condition)
 
-    Until.parse(request.until)
+    Until.parse(until)
     if not info.ends_early:
         raise UsageError(
-            f"until = {request.until!r}: {info.name} measures nothing at its steps, so no condition ends it.",
+            f"until = {until!r}: {info.name} measures nothing at its steps, so no condition ends it.",
             "Leave until out, or write the model with dissmodel.cells.CellModel.",
             code="until",
         )

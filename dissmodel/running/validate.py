@@ -64,7 +64,7 @@ def validate(request: ValidateRequest) -> Validation:
     UsageError
         If the request names no model. Everything else that is wrong is a finding.
     """
-    if request.model is None and request.toml is None and request.executor is None:
+    if all(one is None for one in (request.model, request.toml, request.spec, request.executor)):
         raise UsageError("Which model?", "Name a model, or a TOML that does. List them: dissmodel show")
     with _no_bytecode():
         return Validation(tuple(_texts(_look(request), redact)))
@@ -72,7 +72,8 @@ def validate(request: ValidateRequest) -> Validation:
 
 def _look(request: ValidateRequest) -> Iterator[Finding]:
     executor, model, record = request.executor, None, None
-    found = Collector(executor.name if executor is not None else request.model or str(request.toml))
+    origin = request.spec.origin if request.spec is not None else request.model or str(request.toml)
+    found = Collector(executor.name if executor is not None else origin)
     with contextlib.ExitStack() as stack:
         with found.at():
             model = stack.enter_context(open_model(request))

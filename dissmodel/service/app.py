@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from dissmodel import __version__
 from dissmodel.errors import DissmodelError
-from dissmodel.service import legacy, new, ogc, pages
+from dissmodel.service import legacy, many, new, ogc, pages
 from dissmodel.service.answers import answer, problem, status_of
 from dissmodel.service.auth import Keys
 from dissmodel.service.board import Board
@@ -74,7 +74,7 @@ def create_app(service: Service, *, syncing: Syncing | None = None) -> FastAPI:
         indexing,
         syncing,
     )
-    for router in (*legacy.ROUTERS, *new.ROUTERS, *pages.ROUTERS):
+    for router in (*legacy.ROUTERS, *many.ROUTERS, *new.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     handlers: dict[Any, Callable[[Request, Any], JSONResponse]] = {
         DissmodelError: _failed,

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -16,7 +17,7 @@ from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.progress import Silent
 from dissmodel.service.cache_file import CacheFile
 from dissmodel.service.documents import Request
-from dissmodel.service.jobs import View, document_of, utc
+from dissmodel.service.jobs import View, document_of, run_of, utc
 from dissmodel.service.queue import Entry
 from dissmodel.service.refusals import refused
 from dissmodel.service.service import Service
@@ -34,12 +35,16 @@ MOST = 1000
 _TABLES = """
 CREATE TABLE job (
     id TEXT PRIMARY KEY, submitted_at TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
-    request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0
+    request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0, sweep TEXT
 );
+CREATE INDEX job_of_sweep ON job (sweep, submitted_at) WHERE sweep NOT NULL;
 CREATE INDEX job_by_time ON job (submitted_at, id);
+CREATE INDEX job_by_model ON job (model, submitted_at, id);
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
-_INSERT = "INSERT OR IGNORE INTO job (id, submitted_at, model, state, request) VALUES (?, ?, ?, 'queued', ?)"
+_INSERT = """
+INSERT OR IGNORE INTO job (id, submitted_at, model, state, request, sweep) VALUES (?, ?, ?, 'queued', ?, ?)
+"""
 _LASTED = """
 round(86400 * (
     julianday(json_extract(document, '$.finished_at')) - julianday(json_extract(document, '$.started_at'))
@@ -58,13 +63,29 @@ WHERE {_CHOSEN} AND (:time IS NULL OR (submitted_at, id) < (:time, :id))
 ORDER BY submitted_at DESC, id DESC LIMIT :limit
 """  # noqa: S608  (as above)
 _STATES = "SELECT state, count(*) FROM job GROUP BY state"
+_SWEEPS = """
+SELECT sweep, submitted_at, model, json_extract(request, '$.submitted_by'), count(*) FROM job
+WHERE sweep NOT NULL AND (:time IS NULL OR (submitted_at, sweep) < (:time, :id))
+GROUP BY sweep ORDER BY submitted_at DESC, sweep DESC LIMIT :limit
+"""
+_STATES_OF = """
+SELECT sweep, state, count(*) FROM job WHERE sweep IN (SELECT value FROM json_each(:sweeps)) GROUP BY 1, 2
+"""
+_NAMED = "SELECT id, request, document FROM job WHERE id IN (SELECT value FROM json_each(:ids))"
 _CODES = """
 SELECT json_extract(document, '$.error.code') AS code, count(*) FROM job GROUP BY code HAVING code NOT NULL
 """
 _SECONDS = """
 SELECT count(seconds), total(seconds) FROM (SELECT json_extract(document, '$.seconds') AS seconds FROM job)
 """
-_VERSION = 2
+# Each name leads to the next: however many jobs there are, only the names are read.
+_MODELS = f"""
+WITH RECURSIVE named(model) AS (
+    SELECT min(model) FROM job
+    UNION ALL SELECT (SELECT min(model) FROM job WHERE model > named.model) FROM named WHERE model NOT NULL
+) SELECT model FROM named WHERE model NOT NULL LIMIT {MOST}
+"""  # noqa: S608  (a constant)
+_VERSION = 3
 _FRESH_S, _LISTED_S = 1.0, 60.0
 _MOST_TOLD = 100
 
@@ -139,16 +160,14 @@ class Board(CacheFile):
             If the place or the cache fails.
         """
         self.refresh()
-        time_text, mark, job = (after or "").partition("~")
-        if after is not None and not mark:
-            raise refused("bad_page", f"after={after[:80]!r} is of no page.")
+        time_text, job = _begin(after)
         statuses = {status} if isinstance(status, str) else set(status or ())
         named = [f"<{one}>" for one in get_args(State) if statuses & {one, LEGACY.get(one)}]
         values = {
             "limit": limit + 1,
             "models": json.dumps([model] if isinstance(model, str) else model) if model is not None else None,
             "states": "".join(named) if status is not None else None,
-            "time": time_text or None,
+            "time": time_text,
             "id": job,
             **dict(zip(("since", "until", "shortest", "longest"), (*submitted, *seconds), strict=True)),
         }
@@ -158,6 +177,36 @@ class Board(CacheFile):
         jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
         following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
         return {"experiments": jobs, "total": total, "next": following}
+
+    def sweeps(self, limit: int = 100, after: str | None = None) -> Mapping[str, Any]:
+        """Return a page of the sweeps of which a run was submitted, and the ``next`` page; as `page`."""
+        self.refresh()
+        time_text, sweep = _begin(after)
+        rows = self._rows(_SWEEPS, {"limit": limit + 1, "time": time_text, "id": sweep})
+        states = self.states(*(row[0] for row in rows))
+        names = ("sweep_id", "created_at", "model_name", "submitted_by", "runs")
+        found = [{**dict(zip(names, row, strict=True)), "states": states[row[0]]} for row in rows[:limit]]
+        following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
+        return {"sweeps": found, "next": following}
+
+    def states(self, *sweeps: str) -> Mapping[str, Mapping[str, int]]:
+        """Return how many jobs of each sweep have each status."""
+        self.refresh()
+        found: dict[str, Counter[str]] = {one: Counter() for one in sweeps}
+        for sweep, state, count in self._rows(_STATES_OF, {"sweeps": json.dumps(sweeps)}):
+            found[sweep][LEGACY.get(state, state)] += count
+        return found
+
+    def jobs(self, ids: Sequence[str]) -> Mapping[str, Any]:
+        """Return the jobs that were submitted among these, by their ids, as `page` has them."""
+        self.refresh()
+        entries = self._service.entries(*ids)
+        rows = self._rows(_NAMED, {"ids": json.dumps(ids)})
+        return {row[0]: _shown(row[1], row[2], entries.get(row[0])) for row in rows}
+
+    def models(self) -> list[str]:
+        """Return the models that jobs have named, at most `MOST`."""
+        return [model for (model,) in self._rows(_MODELS)]
 
     def refresh(self) -> None:
         """Bring the list up to date: jobs that other servers took, and those that have ended since."""
@@ -211,14 +260,24 @@ class Board(CacheFile):
         self._write(lambda db: db.executemany(statement, rows))
 
 
-def _row(request: Request) -> tuple[str, ...]:
+def _row(request: Request) -> tuple[str | None, ...]:
     time_text, text = utc(request.submitted_at), request.to_bytes().decode()
-    return request.experiment_id, time_text, request.model_name, text
+    return request.experiment_id, time_text, request.model_name, text, request.sweep or None
+
+
+def _begin(after: str | None) -> tuple[str | None, str]:
+    """Return the time and the id after which a page begins."""
+    time_text, mark, one = (after or "").partition("~")
+    if after is not None and not mark:
+        raise refused("bad_page", f"after={after[:80]!r} is of no page.")
+    return time_text or None, one
 
 
 def _short(view: View) -> dict[str, Any]:
     """Return a job as a list has it: of its log the first and the last line."""
     document = document_of(view)
+    if view.request.sweep:
+        document |= {"run": run_of(view)}
     return {**document, "logs": document["logs"][:1] + document["logs"][1:][-1:]}
 
 

@@ -94,6 +94,32 @@ class InlineJob(_Data, InlineJobRequest):
     model_spec_toml: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
 
 
+_Vary = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_storable)]
+
+
+class SweepJob(_Data):
+    """A model, and the values of its parameters or inputs that are all run."""
+
+    model_name: Text
+    package: Text | None = None
+    input_dataset: Text | None = Field(default=None, description="may be left out where vary has input")  # type: ignore[assignment]
+    input_format: Literal["tiff", "vector", "auto"] = "auto"
+    vary: _Vary | Annotated[list[_Vary], Field(max_length=1000)] = Field(
+        default_factory=dict,
+        description="a parameter, input, or input.NAME → its values: a list, or a text as dissmodel sweep "
+        "--vary has it, such as 0.5,1,2 or 0:1:0.1; all combinations are run. Of several tables each is "
+        "combined by itself",
+        examples=[{"sea_level_rise_rate": "0.01:0.05:0.01"}],
+    )
+    design: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="lhs:N, sobol:N or morris:N, between the bounds in vary, such as 0:1"
+    )
+    replicates: int = Field(default=1, ge=1, le=10_000)
+    until: str = Field(default="", max_length=1000, description="a condition that ends a run early")
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="from which each run's seed is derived")
+    priority: Literal["low", "normal", "high"] = "low"  # single jobs go before
+
+
 class Problem(BaseModel):
     """Why a request was refused or failed; `detail` of a body that is not valid lists each problem."""
 
@@ -125,6 +151,19 @@ class Jobs(BaseModel):
     experiments: list[JobDocument]
     total: int
     next: str | None
+
+
+class SweepDocument(BaseModel):
+    """A sweep; `states` has the number of its runs by their status."""
+
+    model_config = ConfigDict(extra="allow")
+
+    sweep_id: str
+    model_name: str
+    created_at: str
+    submitted_by: str
+    runs: int
+    states: dict[str, int]
 
 
 class Experiments(BaseModel):

@@ -44,7 +44,7 @@ def main() -> None:
     gdal_settings.ignore()
     events = _Events(out)
     task = Task.read(Path(sys.argv[1]))
-    _limit(task.memory)
+    limit_memory(task.memory)
     try:
         with reporting_warnings(events), naming({f"{task.folder}{os.sep}": ""}):
             record = _run(task, events)
@@ -117,12 +117,13 @@ def _run(task: Task, reporter: Reporter) -> Path:
         format=asked.input_format,
         layer=asked.layer,
         seed=asked.seed,
+        until=asked.until,
         **shared,
     )
     return run(request, reporter).record_path
 
 
-def _limit(memory: int | None) -> None:
+def limit_memory(memory: int | None) -> None:
     """Let this process, and each that it starts, have so much memory and no more."""
     if memory is None or sys.platform == "win32":
         return

@@ -1,14 +1,17 @@
 """``python -m dissmodel.service.describe``: what models are, for a process that loads no model.
 
-Reads a list of models as JSON from standard input, and writes a list with ``summary`` and ``schema`` each.
+Reads a list of models as JSON from standard input, and writes a list: ``summary`` and ``schema`` of each, and
+what else a page shows of a model.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from dissmodel.consent import Consent
@@ -34,10 +37,31 @@ def _described(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
     try:
         with open_model(request) as model:
-            return {"summary": model.host.info.summary, "schema": _standard(model.host.schema())}
+            info = model.host.info
+            legends = {name: list(map(asdict, one)) for name, one in info.legends.items()}
+            fields = {**dict.fromkeys(legends, ""), **info.input_fields}
+            return {
+                "summary": info.summary,
+                "schema": _standard(model.host.schema()),
+                "about": _about(model.host),
+                "fields": [
+                    {"name": name, "takes": takes, "classes": legends.get(name, [])}
+                    for name, takes in fields.items()
+                ],
+                "substrate": info.substrate,
+                "suffixes": list(info.output_suffixes),
+                "ends_early": info.ends_early,
+            }
     except Exception as error:  # noqa: BLE001  (a model is foreign code: whatever it raises, the others are described)
         said = error.message if isinstance(error, DissmodelError) else f"{type(error).__name__}: {error}"
         return {"problem": redact(said)}
+
+
+def _about(host: object) -> str:
+    """Return what the module of a model says, such as its sources; of an isolated model, nothing."""
+    executor = getattr(host, "executor", None)
+    module = sys.modules.get(getattr(executor, "__module__", ""))
+    return (inspect.getdoc(module) or "") if module is not None else ""
 
 
 def _standard(schema: Any) -> Any:

@@ -6,23 +6,27 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dissmodel.errors import InvalidInput
 from dissmodel.io.resampling import Method
+from dissmodel.record.digest import sha256_bytes
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 << 20
 """How large a document may be: an outcome has the record and the log of a run that failed."""
+MAX_SWEEP_BYTES = 16 << 20
 LOG_LINES, LINE_LENGTH = 1000, 2000
 UNNAMED = "*"
 """How the name of an input begins that is of no field."""
 
 Priority = Literal["high", "normal", "low"]
 Ended = Literal["completed", "failed", "cancelled"]
-_ID = re.compile(r"[0-9a-f]{32}")
+_ID_LENGTH = 32
+_ID = re.compile(rf"[0-9a-f]{{{_ID_LENGTH}}}")
 
 
 def is_id(text: str) -> bool:
@@ -123,6 +127,10 @@ class Request(_Document):
         The suffix of the result, a slash for a folder; None: as the model has it.
     reproduces : str or None
         The id of the experiment to reproduce.
+    until : str
+        A condition that ends the run early, as `dissmodel.sweeping.plan.Plan` has it.
+    sweep : str
+        The id of the sweep whose run it is; empty: of none.
     results : Mapping
         How a client of OGC API - Processes wants the results: ``response`` and ``outputs``.
     digest : str
@@ -152,6 +160,8 @@ class Request(_Document):
     class_map: Mapping[str, Any] = Field(default_factory=dict)
     seed: int | None = Field(default=None, ge=0)
     reproduces: str | None = None
+    until: str = ""
+    sweep: str = ""
     results: Mapping[str, Any] = Field(default_factory=dict)
     digest: str = ""
 
@@ -168,8 +178,69 @@ class Request(_Document):
         return value
 
 
+class SweepRun(NamedTuple):
+    """A row of a sweep: its run's key, and what of it differs from the other rows; rows may share a run."""
+
+    key: str
+    seed: int | None
+    replicate: int
+    values: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+class Sweep(_Document):
+    """Many runs that were asked for at once; written before the client has its answer, and never changed.
+
+    Attributes
+    ----------
+    sweep_id : str
+        32 hex digits.
+    shared : Request
+        What the requests of all runs have in common.
+    vary, design, replicates, seed
+        As the client sent them.
+    plan : str
+        The plan as it was resolved, a TOML; without its inputs.
+    rows : tuple of SweepRun
+        In the order of the plan.
+    digest : str
+        Of the body that the client sent.
+    """
+
+    sweep_id: str
+    shared: Request
+    vary: tuple[Mapping[str, Any], ...] = ()
+    design: str | None = None
+    replicates: int = 1
+    seed: int = 0
+    plan: str = ""
+    rows: tuple[SweepRun, ...]
+    digest: str = ""
+
+    def job(self, row: SweepRun) -> str:
+        """Return the id of the job of a row; rows that share a run have the same."""
+        return sha256_bytes(f"{self.sweep_id}\0{row.key}".encode())[:_ID_LENGTH]
+
+    @cached_property
+    def jobs(self) -> Mapping[str, SweepRun]:
+        """The runs by the ids of their jobs."""
+        return {self.job(one): one for one in self.rows}
+
+    def request(self, row: SweepRun) -> Request:
+        """Return the request of the job of a row."""
+        shared, others = self.shared, {name: one for name, one in row.inputs.items() if name}
+        changed = {
+            "experiment_id": self.job(row),
+            "parameters": {**shared.parameters, **row.values},
+            "seed": row.seed,
+            "input": row.inputs.get("", shared.input),
+            "inputs": {**shared.inputs, **others},
+        }
+        return shared.model_copy(update=changed)
+
+
 class Cancel(_Document):
-    """Somebody asked to end a job."""
+    """Somebody asked to end a job, or a sweep."""
 
     at: datetime = Field(default_factory=now)
     by: str = ""

@@ -12,7 +12,7 @@ from dissmodel.errors import StorageError
 from dissmodel.service.job_process import furnished
 
 _PATIENCE_S = 60
-_MAX_CHARACTERS = 4 << 20
+_MAX_CHARACTERS = 8 << 20
 
 
 def run(module: str, *words: str, given: str = "") -> str:

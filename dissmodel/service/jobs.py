@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,20 @@ from dissmodel.service.documents import LINE_LENGTH, Request
 from dissmodel.service.queue import Entry
 from dissmodel.service.state import LEGACY, Seen, State, settle
 from dissmodel.storage.uri import parse
+from dissmodel.sweeping.ended import ended_of
 
 # How far a job is at the begin of each phase, of 100; the phase "run" goes on by steps.
 _PHASES = {"fetch": 0, "validate": 10, "load": 12, "run": 15, "save": 90, "deliver": 95}
 _SHOWN_LINES = 100
 _NOTHING = Entry()
+_RECORDED = (
+    *("status", "record_digest", "files", "seed", "metrics", "step_metrics", "created_at", "finished_at"),
+    *("cpu_seconds", "peak_memory_bytes", "not_kept", "error"),
+)
+RUN = (
+    *("seconds", "cpu_seconds", "peak_memory_bytes", "sha256", "content_digest", "record_digest", "metrics"),
+)
+"""What `run_of` returns, by the names of a sweep's table."""
 _PUBLISHED = (
     *("experiment_id", "model_name", "model_commit", "code_version", "column_map", "band_map"),
     *("parameters", "resolved_spec", "logs", "record_digest"),
@@ -84,7 +93,8 @@ def document_of(view: View) -> dict[str, Any]:
     commit = (record.model_commit if record is not None else "") or request.commit
     said = {"resolved_spec": request.spec, "parameters": request.parameters}
     told = dict.fromkeys(("output_path", "output_sha256", "input_sha256", "code_version", "seconds"))
-    told |= redact_document(said) if record is None else _told_by(record)
+    shown = redact_document(said)
+    told |= shown if record is None else _told_by(record)
     lines = (*view.lines[-_SHOWN_LINES:], *([error.message[:LINE_LENGTH]] if error is not None else ()))
     found: dict[str, Any] = plain(
         {
@@ -104,6 +114,8 @@ def document_of(view: View) -> dict[str, Any]:
             "attempt": (outcome or entry or _NOTHING).attempts,
             "error": error.model_dump() if error is not None else None,
             "reproduces": request.reproduces,
+            "sweep": request.sweep or None,
+            "given": shown["parameters"],
             **told,
         }
     )
@@ -120,6 +132,21 @@ def _told_by(record: ExperimentRecord) -> dict[str, Any]:
         "parameters": record.parameters,
         "seconds": record.metrics.get("time_total_sec"),
     }
+
+
+def run_of(view: View) -> dict[str, Any] | None:
+    """Return what a run's record says of it that a sweep compares, None if there is no record."""
+    if view.record is not None:
+        document = {name: getattr(view.record, name) for name in _RECORDED}
+    elif view.seen.outcome is not None and view.seen.outcome.record is not None:
+        document = dict(view.seen.outcome.record)
+    else:
+        return None
+    try:
+        found: dict[str, Any] = plain(asdict(ended_of(plain(document), "")))
+    except (TypeError, KeyError, ValueError, AttributeError):  # a record of another version
+        return None
+    return {name: found[name] for name in RUN}
 
 
 def _started(view: View) -> str | None:

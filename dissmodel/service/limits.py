@@ -96,7 +96,8 @@ class Guard:
         length = request.headers.get("content-length", "0")
         if not length.isascii() or not length.isdecimal() or int(length[:20]) > limit:
             raise _too_large(limit)
-        return _limited(receive, limit)
+        has_body = int(length[:20]) > 0 or "transfer-encoding" in request.headers
+        return _limited(receive, limit) if has_body else receive
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

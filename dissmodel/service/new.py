@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query, Request, Response
-from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 
-from dissmodel import temporary
+from dissmodel import api
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.diff import sections
+from dissmodel.experiment.layout import RECORD
+from dissmodel.experiment.source import placed
 from dissmodel.record.plain import plain
-from dissmodel.service import exports, uploads
+from dissmodel.service import checking, models, uploads
 from dissmodel.service.auth import router
-from dissmodel.service.bodies import Experiments
+from dissmodel.service.bodies import Experiments, Job
 from dissmodel.service.legacy import Id
 from dissmodel.service.parts import Parts, parts_of
-from dissmodel.service.pictures import picture
+from dissmodel.service.products import REPORT_POLICY, product
 from dissmodel.service.queue import QueueAway
 
 open_to_all, reader, submitter = router(None), router("reader"), router("submitter")
 loaded_by_pages = router("reader", pages=True)
 ROUTERS = (open_to_all, reader, submitter, loaded_by_pages)
-_LINKED_S, _PIECE = 3600, 1 << 20
-# A report has its style and script in itself; it may do nothing in the name of this service.
-_REPORT_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "img-src data:"
-)
+_LINKED_S = 3600
+_Export = Literal["bundle", "ro-crate", "prov", "stac", "datacite", "text", "bibtex", "csl"]
+_ARCHIVES = ("bundle", "ro-crate")
+_CITATIONS: Mapping[str, api.Citation] = {"text": "text", "bibtex": "bibtex", "csl": "csl"}
 
 
 @open_to_all.get("/ready")
@@ -101,13 +99,13 @@ def log(experiment_id: Id, request: Request, after: Annotated[int, Query(ge=0)] 
 def list_experiments(request: Request, asked: Annotated[Experiments, Query()]) -> Mapping[str, Any]:
     """List experiments by their records, the latest first; ``param.NAME=VALUE`` asks for a parameter."""
     query = request.query_params.items()
-    parameters = {name[6:]: _value(text) for name, text in query if name.startswith("param.")}
+    parameters = {name[6:]: value_of(text) for name, text in query if name.startswith("param.")}
     parts_of(request).board.refresh()  # what has ended since is indexed
     page = parts_of(request).indexing.search(parameters=parameters, **dict(asked))
     return {"experiments": [plain(asdict(one)) for one in page.rows], "next": page.next}
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """Return what a value in a query means: a number, true, false or a text."""
     try:
         return json.loads(text)
@@ -124,6 +122,17 @@ def link_file(experiment_id: Id, path: str, request: Request) -> Mapping[str, An
     return {"url": parts.downloads.link(uri, _LINKED_S), "expires_in_hours": _LINKED_S // 3600}
 
 
+@submitter.post("/check_job")
+def check_job(body: Job, request: Request) -> Mapping[str, Any]:
+    """Return what is wrong with a job, as ``dissmodel validate`` finds it; nothing is submitted."""
+
+    def find() -> models.Model:
+        return models.find_model(body.model_name, body.package)
+
+    found = checking.check(parts_of(request).service, body.model_dump(), find)
+    return {"ok": found.ok, "findings": found.findings, "parameters": found.parameters}
+
+
 @submitter.get("/data/upload/{label}/{name}")
 def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
     """Return what the upload of a file answered, if the file is there: nobody has to send it twice."""
@@ -133,40 +142,36 @@ def show_upload(label: str, name: str, request: Request) -> Mapping[str, Any]:
 @loaded_by_pages.get("/experiments/{experiment_id}/preview.png", response_class=Response)
 def preview(experiment_id: Id, request: Request) -> Response:
     """Return a picture of the result: before, after and change."""
-    return Response(picture(parts_of(request).service, experiment_id), media_type="image/png")
+    return FileResponse(product(parts_of(request).service, experiment_id, "preview.png"))
 
 
-@reader.get("/experiments/{experiment_id}/report", response_class=HTMLResponse)
-def report(experiment_id: Id, request: Request) -> HTMLResponse:
+@loaded_by_pages.get("/experiments/{experiment_id}/report", response_class=HTMLResponse)
+def report(experiment_id: Id, request: Request) -> Response:
     """Return the report of a result: one HTML file with maps, charts, parameters and digests."""
-    made = exports.report(parts_of(request).service, experiment_id)
-    return HTMLResponse(made, headers={"Content-Security-Policy": _REPORT_POLICY})
+    made = product(parts_of(request).service, experiment_id, "report.html")
+    return FileResponse(made, headers={"Content-Security-Policy": REPORT_POLICY})
 
 
-@reader.get("/experiments/{experiment_id}/export/{kind}", response_class=StreamingResponse)
+@loaded_by_pages.get("/experiments/{experiment_id}/export/{kind}", response_class=FileResponse)
 def export(
     experiment_id: Id,
-    kind: exports.Kind,
+    kind: _Export,
     request: Request,
     license_: Annotated[
-        str | None, Query(alias="license", max_length=100, description="where the record names none")
-    ] = None,
-) -> StreamingResponse:
-    """Return an export as a file: an archive without the input, metadata, or a citation."""
-    stack = ExitStack()
-    with stack:
-        folder = stack.enter_context(temporary.new_folder())
-        path = exports.export(parts_of(request).service, experiment_id, kind, license_, folder)
-        sent = _pieces(path, stack.pop_all())
-    name = f'attachment; filename="{path.name}"'
-    headers = {"Content-Disposition": name, "Content-Length": str(path.stat().st_size)}
-    return StreamingResponse(sent, media_type=exports.KINDS[kind][1], headers=headers)
-
-
-def _pieces(path: Path, until_sent: ExitStack) -> Iterator[bytes]:
-    with until_sent, path.open("rb") as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
+        str, Query(alias="license", max_length=60, description="where the record names none")
+    ] = "",
+) -> Response:
+    """Return an export as a file: an archive, metadata, or a citation."""
+    service = parts_of(request).service
+    if kind in _CITATIONS:
+        service.completed(experiment_id)
+        with placed(service.truth.experiment(experiment_id), RECORD) as source:
+            _ = source.document  # it is fetched
+            return PlainTextResponse(api.cite(source.path, format=_CITATIONS[kind], license=license_ or None))
+    name = f"{kind}.{'zip' if kind in _ARCHIVES else 'json'}"
+    return FileResponse(
+        product(service, experiment_id, name, license_), filename=f"{experiment_id[:8]}.{name}"
+    )
 
 
 @reader.get("/experiments/{experiment_id}/diff/{other_id}")

@@ -14,6 +14,7 @@ from dissmodel.errors import DissmodelError
 from dissmodel.service.documents import Outcome, Priority
 from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.repeated import repeated
+from dissmodel.service.sweeps import go_on, unfinished
 from dissmodel.service.truth import CANCEL, OUTCOME, REQUEST, Truth
 
 _LOG = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ class Reconciler:
         self._unknown: dict[str, float] = {}
         self._told: set[tuple[str, str]] = set()
         self._failed: str | None = None
+        self._left: frozenset[str] = frozenset()
         self.has_missed = True
         """Whether a job may be put again soon; unknown before the first pass."""
 
@@ -145,6 +147,7 @@ class Reconciler:
     def once(self) -> Reconciled | None:
         """Reconcile now; None if queue or place failed, which the log tells once until both answer again."""
         try:
+            sweeps = self._go_on()
             found = reconcile(
                 self._truth, self._queue, self._unknown, grace_s=self._half_s, now=time.monotonic()
             )
@@ -159,11 +162,27 @@ class Reconciler:
         if self._failed is not None:
             _LOG.info("Jobs are reconciled again.")
         self._failed = None
-        for job, problem in found.problems.items():
+        for job, problem in {**found.problems, **sweeps}.items():
             if (job, problem.code) not in self._told:
                 self._told.add((job, problem.code))
-                _LOG.warning("Job %s waits for somebody to look at it. %s", job, problem.message)
+                _LOG.warning("%s waits for somebody to look at it. %s", job, problem.message)
         for what in ("put", "completed", "cancelled"):
             for job in getattr(found, what):
                 _LOG.info("Job %s was found without an outcome: %s.", job, what)
         return found
+
+    def _go_on(self) -> dict[str, DissmodelError]:
+        """Go on with sweeps that were not whole half a lease ago either; return the problems of others."""
+        problems: dict[str, DissmodelError] = {}
+        left = unfinished(self._truth)
+        for one in left & self._left:
+            try:
+                sweep = self._truth.sweep(one)
+                if sweep is not None:
+                    go_on(self._truth, self._queue, sweep)
+            except DissmodelError as error:
+                if error.code in _AWAY:
+                    raise
+                problems[one] = error
+        self._left = left
+        return problems

@@ -42,6 +42,11 @@ class Schemas:
         """Return what a model is, as far as its class was loaded already; empty if not."""
         return str(self._known.get(_key(model), {}).get("summary", ""))
 
+    def about(self, model: Model) -> Mapping[str, Any]:
+        """Return what `dissmodel.service.describe` says of a model, empty where that is not known."""
+        self.learn([model])
+        return self._known.get(_key(model), {})
+
     def learn(self, models: Sequence[Model]) -> None:
         """Look up several models in one process.
 

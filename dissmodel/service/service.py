@@ -16,7 +16,7 @@ from dissmodel.experiment.source import placed
 from dissmodel.record import ExperimentRecord
 from dissmodel.record.digest import sha256_bytes
 from dissmodel.running.others import SPACE, given_inputs
-from dissmodel.service.documents import MAX_BYTES, Cancel, Request, is_id, pairs_of
+from dissmodel.service.documents import MAX_BYTES, Cancel, Request, Sweep, is_id, pairs_of
 from dissmodel.service.inputs import admit
 from dissmodel.service.jobs import View
 from dissmodel.service.models import Model
@@ -101,23 +101,43 @@ class Service:
 
         def make() -> dict[str, Any]:
             model = find()
-            self.schemas.refuse_paths(model, {**model.given, **fields["parameters"]})
-            source = {"registry": model.registry, "commit": model.commit, "spec": model.spec}
-            read = admit(fields["input_dataset"], self.settings)
-            if SPACE in fields["inputs"]:
-                raise UsageError(f"The input {SPACE!r} is input_dataset.", "Leave it out of inputs.")
-            _, _, others = given_inputs([("", read), *pairs_of(fields["inputs"])], None)
-            bands = (next(iter(one.fields.values()), "") for one in others)
-            inputs = {
-                name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
-                for name, one, band in zip(fields["inputs"], others, bands, strict=True)
-            }
-            given = {name: fields[name] for name in _GIVEN} | {"results": fields.get("results", {})}
-            return given | source | {"model_name": model.name, "input": read, "inputs": inputs}
+            return self.asked(model, fields, {**model.given, **fields["parameters"]})
 
         # A body of an earlier version, with the same key, is the same body.
         sent = {name: value for name, value in fields.items() if name not in _LATER or value}
         return self._submit(sent, make, by, key, path)
+
+    def asked(self, model: Model, fields: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request for a model; `parameters` may not be paths.
+
+        Raises
+        ------
+        DissmodelError
+            If it can't be such a request.
+        """
+        self.schemas.refuse_paths(model, parameters)
+        read, inputs = self.admitted(fields["input_dataset"], fields["inputs"])
+        given = {name: fields[name] for name in _GIVEN} | {"results": fields.get("results", {})}
+        given |= {"registry": model.registry, "commit": model.commit, "spec": model.spec}
+        return given | {"model_name": model.name, "input": read, "inputs": inputs}
+
+    def admitted(self, first: str, others: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """Return the URI of the input, and those of the others by name, as a job may read them.
+
+        Raises
+        ------
+        UsageError
+            If it may not.
+        """
+        read = admit(first, self.settings)
+        if SPACE in others:
+            raise UsageError(f"The input {SPACE!r} is input_dataset.", "Leave it out of inputs.")
+        _, _, given = given_inputs([("", read), *pairs_of(others)], None)
+        bands = (next(iter(one.fields.values()), "") for one in given)
+        return read, {
+            name: f"{admit(one.place, self.settings)}{f':{band}' if band else ''}"
+            for name, one, band in zip(others, given, bands, strict=True)
+        }
 
     def reproduce(self, experiment: str, *, by: str, key: str | None, path: str) -> View:
         """Submit a run of an experiment again; errors as for `completed` and `run`."""
@@ -132,31 +152,35 @@ class Service:
     def _submit(
         self, body: Mapping[str, Any], make: Callable[[], dict[str, Any]], by: str, key: str | None, path: str
     ) -> View:
-        job, digest = _new_id(by, key, path), sha256_bytes(json.dumps(body, sort_keys=True).encode())
+        job, digest = new_id(by, key, path), digest_of(body)
         if key is not None and (earlier := self._earlier(job, digest)) is not None:
             return earlier
-        with contextlib.suppress(QueueAway):
-            if sum(self.queue.counts().values()) >= MOST_QUEUED:
-                raise refused("queue_full", f"{MOST_QUEUED:,} jobs wait already.")
+        self.refuse_full()
         told = {"experiment_id": job, "submitted_by": by, "digest": digest, **make()}
         request = Request.model_validate({"timeout_s": self.settings.timeout_s, **told})
-        try:
-            size = len(request.to_bytes())
-        except ValueError:  # a table in a table in a table …
-            size = MAX_BYTES + 1
-        if size > MAX_BYTES:
-            raise refused(
-                "body_too_large", "The job can't be written down: it is too large, or nested too deep."
-            )
+        refuse_large(request, MAX_BYTES)
         if not self.truth.put(job, request):
             return self._earlier(job, digest) or View(request, Seen())
         try:
             self.queue.put(job, request.priority)
         except QueueAway as error:
             _LOG.warning("%s", error.message, extra={"experiment_id": job})
-        self._note(request)
+        self.note(request)
         _LOG.info("The job was submitted.", extra={"experiment_id": job, "user": by})
         return View(request, Seen())  # as it was written: to look again costs as much as to submit
+
+    def refuse_full(self, more: int = 1) -> None:
+        """Refuse more jobs than may wait, as far as the queue answers.
+
+        Raises
+        ------
+        UsageError
+            With code ``"queue_full"``.
+        """
+        with contextlib.suppress(QueueAway):
+            waiting = sum(self.queue.counts().values())
+            if waiting + more > MOST_QUEUED:
+                raise refused("queue_full", f"{waiting:,} jobs wait already, of at most {MOST_QUEUED:,}.")
 
     def _earlier(self, job: str, digest: str) -> View | None:
         earlier = self.truth.request(job)
@@ -213,7 +237,7 @@ class Service:
         self.truth.put(job, Cancel(by=by))
         with contextlib.suppress(QueueAway):  # the place has it: whoever takes the job looks there first
             self.queue.cancel(job)
-        self._note(view.request)
+        self.note(view.request)
         _LOG.info("The job is to be cancelled.", extra={"experiment_id": job, "user": by})
         return view
 
@@ -250,7 +274,8 @@ class Service:
         view = self.look(experiment)
         raise refused("not_completed", f"The job {experiment} is {view.state}, not completed.")
 
-    def _note(self, request: Request) -> None:
+    def note(self, request: Request) -> None:
+        """Tell whoever listens of a request that was submitted or cancelled."""
         for tell in self.noted:
             tell(request)
 
@@ -266,9 +291,37 @@ class Service:
             return None
 
 
-def _new_id(by: str, key: str | None, path: str) -> str:
+def new_id(by: str, key: str | None, path: str) -> str:
+    """Return an id: with an idempotency key, the same for the same user and path.
+
+    Raises
+    ------
+    UsageError
+        If it can't be a key (code ``"bad_key"``).
+    """
     if key is None:
         return uuid4().hex
     if not 0 < len(key) <= _LONGEST_KEY:
         raise refused("bad_key", f"Idempotency-Key: it has {len(key)} characters.")
     return sha256_bytes(f"{by}\0{key}\0{path}".encode())[:32]
+
+
+def digest_of(body: Mapping[str, Any]) -> str:
+    """Return the digest of what a client sent."""
+    return sha256_bytes(json.dumps(body, sort_keys=True).encode())
+
+
+def refuse_large(document: Request | Sweep, limit: int) -> None:
+    """Refuse a document of more bytes.
+
+    Raises
+    ------
+    UsageError
+        With code ``"body_too_large"``.
+    """
+    try:
+        size = len(document.to_bytes())
+    except ValueError:  # a table in a table in a table …
+        size = limit + 1
+    if size > limit:
+        raise refused("body_too_large", "It can't be written down: it is too large, or nested too deep.")

@@ -11,12 +11,14 @@ from dissmodel.experiment.layout import FOLDER, RECORD, Place
 from dissmodel.experiment.placed import refuse_other_id
 from dissmodel.experiment.source import placed
 from dissmodel.record.digest import sha256_bytes
-from dissmodel.service.documents import MAX_BYTES, Cancel, Outcome, Request, is_id
+from dissmodel.service.documents import MAX_BYTES, MAX_SWEEP_BYTES, Cancel, Outcome, Request, Sweep, is_id
 
-_Document = TypeVar("_Document", Request, Cancel, Outcome)
-JOBS = "jobs"
-REQUEST, CANCEL, OUTCOME = "request.json", "cancel.json", "outcome.json"
-_FILES = {Request: REQUEST, Cancel: CANCEL, Outcome: OUTCOME}
+_Document = TypeVar("_Document", Request, Cancel, Outcome, Sweep)
+JOBS, SWEEPS = "jobs", "sweeps"
+REQUEST, CANCEL, OUTCOME, SWEEP = "request.json", "cancel.json", "outcome.json", "sweep.json"
+SUBMITTED, CANCELLED = "submitted.json", "cancelled.json"
+"""What says of a sweep that each of its runs was submitted, or cancelled."""
+_FILES = {Request: REQUEST, Cancel: CANCEL, Outcome: OUTCOME, Sweep: SWEEP}
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,23 @@ class Truth:
             refuse_other_id(source.given, source.record.experiment_id, job)
             return source.digest
 
+    def sweep(self, sweep: str) -> Sweep | None:
+        """Return a sweep, None if there is no such sweep."""
+        return self._read(Sweep, sweep, self.place.below(SWEEPS))
+
+    def is_cancelled(self, sweep: str) -> bool:
+        """Return whether somebody asked to end a sweep."""
+        return self._read(Cancel, sweep, self.place.below(SWEEPS)) is not None
+
+    def put_sweep(self, sweep: str, document: Sweep | Cancel) -> bool:
+        """Write a document of a sweep, unless one is there; return whether this one stands."""
+        folder = self.place.below(SWEEPS).below(sweep)
+        return put_new(folder, _FILES[type(document)], document.to_bytes(), "application/json")
+
+    def note_sweep(self, sweep: str, name: str) -> None:
+        """Note that all runs of a sweep were submitted or cancelled; `name` is the name of the document."""
+        put_new(self.place.below(SWEEPS).below(sweep), name, b"{}", "application/json")
+
     def put(self, job: str, document: Request | Cancel | Outcome) -> bool:
         """Write a document, unless one is there; return whether this one stands."""
         folder = self.place.below(JOBS).below(job)
@@ -84,7 +103,13 @@ class Truth:
 
     def jobs(self) -> Iterator[tuple[str, frozenset[str]]]:
         """Yield each job with the names of its documents that are there."""
-        folder = self.place.below(JOBS)
+        return self._listed(self.place.below(JOBS))
+
+    def sweeps(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield each sweep with the names of its documents that are there."""
+        return self._listed(self.place.below(SWEEPS))
+
+    def _listed(self, folder: Place) -> Iterator[tuple[str, frozenset[str]]]:
         found: dict[str, set[str]] = {}
         for stat in folder.storage.list(folder.prefix):
             job, _, name = stat.key.removeprefix(folder.prefix).partition("/")
@@ -93,10 +118,11 @@ class Truth:
         for job, names in found.items():
             yield job, frozenset(names)
 
-    def _read(self, kind: type[_Document], job: str) -> _Document | None:
-        folder, name = self.place.below(JOBS).below(job), _FILES[kind]
+    def _read(self, kind: type[_Document], job: str, among: Place | None = None) -> _Document | None:
+        folder, name = (among or self.place.below(JOBS)).below(job), _FILES[kind]
+        limit = MAX_SWEEP_BYTES if kind is Sweep else MAX_BYTES
         try:
-            data = folder.storage.read(folder.key(name), limit=MAX_BYTES)
+            data = folder.storage.read(folder.key(name), limit=limit)
         except DissmodelError as error:
             if error.code != "object_missing":
                 raise

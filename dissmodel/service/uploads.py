@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,6 +103,23 @@ def known(place: Place, label: str, name: str) -> dict[str, Any]:
     if stat is None:
         raise refused("object_missing", f"{label}/{name}: there is no such upload.")
     return _about(place, key, _sha256(place, key, stat), stat.size)
+
+
+def some(place: Place, most: int = 200) -> list[dict[str, Any]]:
+    """Return files that are there, at most so many, by their labels and names: uri, label, name and size.
+
+    Raises
+    ------
+    StorageError
+        If the place fails.
+    """
+    found = []
+    for stat in islice(place.storage.list(place.key(f"{_FOLDER}/")), most):
+        _, label, name = ["", *stat.key.removeprefix(place.prefix).split("/")[1:], ""][:3]
+        if _NAME.fullmatch(label) and _NAME.fullmatch(name):
+            uri = uri_of(f"{place.uri}{_FOLDER}/{label}/{name}")
+            found.append({"uri": uri, "label": label, "name": name, "size": stat.size})
+    return sorted(found, key=lambda one: (one["label"], one["name"]))
 
 
 def _put(file: File, label: str | None, place: Place) -> dict[str, Any]:

@@ -108,6 +108,30 @@ def planned_runs(
     DissmodelError
         If inputs can't be read.
     """
+
+    def look(resolved: Plan, rows: Mapping[Reads, Row]) -> dict[Reads, _Read]:
+        return _looked_at(rows, resolved, model, reporter, consent or Consent())
+
+    return _runs(plan, model, look)
+
+
+def named_runs(plan: Plan, model: OpenedModel) -> PlannedRuns:
+    """Return the runs of a plan, once all rows were checked; no input is looked at.
+
+    Seeds and values are those of `planned_runs`. A key says which inputs a run has by their names alone, and
+    nothing of the model: it tells the runs of one plan apart.
+
+    Raises
+    ------
+    UsageError
+        With all that is wrong with the values of all rows.
+    """
+    return _runs(plan, model, lambda _plan, rows: {one: _Read(_digest(one[0]), "") for one in rows})
+
+
+def _runs(
+    plan: Plan, model: OpenedModel, look: Callable[[Plan, Mapping[Reads, Row]], Mapping[Reads, _Read]]
+) -> PlannedRuns:
     plan = resolved(plan, model)
     checking, is_small = Checking(plan, model), len(plan) <= _FEW
     rows: list[_Row] = []
@@ -129,7 +153,7 @@ def planned_runs(
                 first = of(row, quickly or checking.typed(row.values))
             yield first._replace(row=row)
 
-    reads = _looked_at(checking.check(note), plan, model, reporter, consent or Consent())
+    reads = look(plan, checking.check(note))
     if not is_small:
         return PlannedRuns(plan, lambda: _planned(plan, checked(), reads))
     runs = list(_planned(plan, rows, reads))

@@ -177,7 +177,7 @@ class Plan:
         UsageError
             If its values don't make a plan.
         """
-        return cls._of(plan_file.settings(path))
+        return cls.from_settings(plan_file.settings(path))
 
     @classmethod
     def of(
@@ -215,11 +215,14 @@ class Plan:
         if design is not None:
             base |= {"design": design, "folder": here}
         grids = grids or [{}] * bool(vary)
-        return cls._of(base | {"grids": [{**grid, **vary} for grid in grids]})
+        return cls.from_settings(base | {"grids": [{**grid, **vary} for grid in grids]})
 
     @classmethod
-    def _of(cls, settings: dict[str, Any]) -> Self:
-        """Return the plan of settings, whose grids may have bounds, and whose design may be a text."""
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """Return the plan of its fields, whose `grids` may have bounds, and whose `design` may be a text.
+
+        A design that is a CSV is in `folder`. Raises `dissmodel.errors.DissmodelError` as `from_toml`.
+        """
         grids, folder = settings.pop("grids", []), settings.pop("folder", Path())
         design, sha256 = settings.get("design"), settings.pop("design_sha256", "")
         if design is not None and (len(grids) > 1 or (isinstance(design, FileDesign) and any(grids))):

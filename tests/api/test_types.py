@@ -1,10 +1,13 @@
 """What mypy sees in a user's file: every name, no misspelt one, and nothing that is Any."""
 
+import inspect
 import re
 import subprocess
 import sys
 
 import pytest
+
+import dissmodel
 
 USER = '''
 """A user's file."""
@@ -153,11 +156,22 @@ def mypy(tmp_path_factory):
     return check
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_argument_has_a_type_that_is_not_any(name):
+    function = getattr(dissmodel, name)
+    types = inspect.get_annotations(function)
+
+    assert {*inspect.signature(function).parameters, "return"} == set(types)
+    assert [] == [one for one, kind in types.items() if re.search(r"\bAny\b", str(kind))]
+
+
+# mypy reads the whole package for the first of these.
 @pytest.mark.slow
 def test_a_user_s_file_is_right(mypy):
     assert ["Success: no issues found in 1 source file"] == mypy(USER)
 
 
+@pytest.mark.slow
 def test_what_is_misspelt_is_an_error(mypy):
     found = [int(line.split(":")[1]) for line in mypy(WRONG) if ": error:" in line]
     wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if line.startswith("dissmodel.")]
@@ -165,6 +179,7 @@ def test_what_is_misspelt_is_an_error(mypy):
     assert wrong == sorted(set(found))
 
 
+@pytest.mark.slow
 def test_no_signature_and_no_attribute_is_any(mypy):
     # On one line mypy says the same thing once.
     text = ATTRIBUTES.replace("), reveal", ")\n    reveal") + "\n".join(
@@ -176,6 +191,7 @@ def test_no_signature_and_no_attribute_is_any(mypy):
     assert [] == [note for note in notes if re.search(r"\bAny\b", note)]
 
 
+@pytest.mark.slow
 def test_the_data_are_any_only_as_far_as_geopandas_has_no_types(mypy):
     (note,) = [
         line

@@ -39,7 +39,7 @@ def shared(node, monkeypatch, tmp_path):
     folder = tmp_path / "shared"
     monkeypatch.setenv("DISSMODEL_SLURM_FOLDER", str(folder))
     yield folder
-    until(lambda: not jobs(node), 30)
+    until(lambda: not jobs(node))
 
 
 def opened(workers=2, threads=1, **given):
@@ -47,7 +47,7 @@ def opened(workers=2, threads=1, **given):
     return open_engine("slurm", workers, threads, settings)
 
 
-def until(is_so, seconds=40):
+def until(is_so, seconds=300):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end
@@ -90,9 +90,9 @@ def test_a_cancelled_job_costs_its_task_and_is_replaced(node, shared):
             until(future.running)
             subprocess.run(["scancel", *jobs(node)], env=node, check=True)
 
-            assert isinstance(future.exception(30), WorkerLost)
+            assert isinstance(future.exception(300), WorkerLost)
             until(lambda: not engine._running)
-            assert 3 == engine.submit(abs, -3).result(60)
+            assert 3 == engine.submit(abs, -3).result(300)
 
 
 def test_options_that_slurm_refuses_are_told(shared):
@@ -134,7 +134,7 @@ def test_no_job_outlives_who_started_it(node, shared, tmp_path, name):
     until(lambda: list(tmp_path.glob("*.begun")))
     queued = len(jobs(node))
     os.kill(parent.pid, getattr(signal, name))
-    parent.wait(60)
+    parent.wait(300)
 
     assert 9 == queued  # eight processors: the ninth job waits
     until(lambda: not jobs(node))

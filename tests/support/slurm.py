@@ -12,7 +12,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 _TEMPLATE = Path(__file__).with_name("slurm.conf")
 _PATH = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin"
-_WAIT_S = 30
+_WAIT_S = 120
 
 
 def missing_programs():

@@ -1,5 +1,6 @@
 """A model whose runs are quick, and fail where a sweep asks for that; an input for it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,28 @@ def write_growing(folder="."):
     values[2, 3] = 1
     write_tiff(Path(folder, "in.tif"), [values], names=["built"])
     Path(folder, "growing.py").write_text(MODEL, encoding="utf-8")
+
+
+def write_fire(folder):
+    """Write a small forest with a fire in the middle, for the model fire_spread; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fire = np.full((12, 14), 2, np.uint8)
+    fire[6, 7] = 3
+    bands = [fire, np.full_like(fire, 2), np.full_like(fire, 2), np.zeros_like(fire)]
+    write_tiff(folder / "fire.tif", bands, names=["fire", "vegetation", "density", "elevation"])
+    return folder / "fire.tif"
+
+
+def in_this_process(monkeypatch):
+    """Let the service check jobs and plans in this process, where the model is loaded already."""
+    from dissmodel.service import examine, expand, foreign
+
+    run = foreign.run
+    known = {"dissmodel.service.expand": expand.expanded, "dissmodel.service.examine": examine.examined}
+
+    def here(module, *words, given=""):
+        if module in known:
+            return json.dumps(known[module](json.loads(given)))
+        return run(module, *words, given=given)
+
+    monkeypatch.setattr(foreign, "run", here)

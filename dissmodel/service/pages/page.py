@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import mimetypes
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from dissmodel import __version__
 from dissmodel.errors import UsageError
+from dissmodel.experiment.files import name_of
 from dissmodel.markup import number, shown, value_text
 from dissmodel.printable import count
 from dissmodel.record.redact import redact
@@ -35,6 +37,8 @@ _CSP = (
 )
 _HEADERS = {"Content-Security-Policy": _CSP, "Referrer-Policy": "same-origin"}
 _FOREVER = "public, max-age=31536000, immutable"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_MINUTE = 60
 _SPANS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (365 / 30, "month"), (math.inf, "year"))
 
 
@@ -52,6 +56,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "token": state.sessions.token(request),
         "here": request.url.path,
         "version": __version__,
+        "server": str(request.base_url).rstrip("/"),
     }
     text = _environment().get_template(template).render(given | values)
     return HTMLResponse(text, status, _HEADERS)
@@ -118,11 +123,14 @@ def _environment() -> Environment:
     environment.globals |= {"static": lambda name: f"{PATH}/static/{name}?{_static()[name][1]}"}
     environment.filters |= {
         "ago": ago,
-        "utc": _utc,
+        "utc": lambda time: f"{_time(time):%Y-%m-%d %H:%M:%S} UTC",
+        "iso": lambda time: f"{_time(time):%Y-%m-%dT%H:%M:%SZ}",
         "number": number,
         "value": value_text,
         "bytes": _bytes,
-        "exact": lambda value: Markup(escape(str(value))),  # noqa: S704  (escaped)
+        "duration": _duration,
+        "name": name_of,
+        "exact": _exact,
         "redact": redact,
     }
     return environment
@@ -144,13 +152,28 @@ def ago(time: datetime | str, now: datetime | None = None) -> str:
     raise AssertionError  # the last span is endless
 
 
+def _exact(value: object) -> Markup:
+    """Return a value whole and as it is; only what HTML can't hold is replaced."""
+    return escape(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+
+
 def _time(given: datetime | str) -> datetime:
     time = given if isinstance(given, datetime) else datetime.fromisoformat(given)
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _utc(given: datetime | str) -> str:
-    return _time(given).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _duration(seconds: float) -> str:
+    """Return how long something took.
+
+    >>> _duration(0.25), _duration(75), _duration(7300)
+    ('0.25 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < _MINUTE:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return (
+        f"{minutes} min {rest} s" if minutes < _MINUTE else f"{minutes // _MINUTE} h {minutes % _MINUTE} min"
+    )
 
 
 def _bytes(size: int) -> str:

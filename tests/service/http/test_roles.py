@@ -30,6 +30,13 @@ ROUTES = {
     "GET /experiments/{experiment_id}/report": "reader",
     "GET /experiments/{experiment_id}/export/{kind}": "reader",
     "GET /experiments": "reader",
+    "GET /sweeps": "reader",
+    "GET /sweeps/{sweep_id}": "reader",
+    "GET /sweeps/{sweep_id}/runs": "reader",
+    "GET /sweeps/{sweep_id}/runs.csv": "reader",
+    "POST /submit_sweep": "submitter",
+    "POST /check_job": "submitter",
+    "DELETE /sweeps/{sweep_id}": "submitter",
     "GET /download": "reader",
     "GET /metrics": "reader",
     "POST /submit_job": "submitter",
@@ -41,6 +48,24 @@ ROUTES = {
     "GET /data/upload/{label}/{name}": "submitter",
     "POST /admin/sync": "admin",
     "GET /ui": "reader",
+    "GET /ui/diff": "reader",
+    "GET /ui/queue": "reader",
+    "GET /ui/experiments/{experiment_id}": "reader",
+    "GET /ui/experiments/{experiment_id}/map": "reader",
+    "GET /ui/experiments/{experiment_id}/report": "reader",
+    "GET /ui/experiments/{experiment_id}/exports": "reader",
+    "GET /ui/experiments/{experiment_id}/files/{path:path}": "reader",
+    "POST /ui/experiments/{experiment_id}/cancel": "submitter",
+    "POST /ui/experiments/{experiment_id}/reproduce": "submitter",
+    "GET /ui/models": "reader",
+    "GET /ui/models/{name:path}": "reader",
+    "POST /ui/models/{name:path}/submit": "submitter",
+    "GET /ui/upload": "submitter",
+    "POST /ui/upload": "submitter",
+    "GET /ui/uploads/{label}/{name}": "submitter",
+    "GET /ui/sweeps": "reader",
+    "GET /ui/sweeps/{sweep_id}": "reader",
+    "POST /ui/sweeps/{sweep_id}/cancel": "submitter",
     "GET /ui/static/{path:path}": None,
     "GET /ui/sign-in": None,
     "POST /ui/sign-in": None,
@@ -77,7 +102,7 @@ def routes_of(app):
 def path_of(route):
     filled = {"experiment_id": ID, "other_id": ID, "name:path": "flood", "expires": 1, "signature": "s"}
     filled |= {"place": "outputs", "key:path": "k", "path:path": "output.tif", "label": "demo", "name": "g"}
-    filled |= {"kind": "text", "processID:path": "flood", "jobID": ID}
+    filled |= {"kind": "text", "sweep_id": ID, "processID:path": "flood", "jobID": ID}
     path = route.partition(" ")[2]
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", str(value))

@@ -17,7 +17,7 @@ class Browser(httpx.Client):
     def show(self, path, *, status=200, **words):
         """Go to a page; return its HTML."""
         answer = self.get(path, headers={"Sec-Fetch-Site": "same-origin"}, **words)
-        assert status == answer.status_code, answer.text
+        assert status == answer.status_code, answer.text.partition("<main")[2][:800]
         self.page = answer.text
         return self.page
 
@@ -25,7 +25,7 @@ class Browser(httpx.Client):
         """Send a form of the page; return the answer."""
         token = re.search(r'name="token" value="([0-9a-f]+)"', self.page)[1]
         answer = self.post(path, data={"token": token, **fields}, headers={"Sec-Fetch-Site": "same-origin"})
-        assert status == answer.status_code, answer.text
+        assert status == answer.status_code, answer.text.partition("<main")[2][:800]
         return answer
 
     def sign_in(self, role="submitter", **fields):

@@ -301,7 +301,7 @@ def test_the_allocation_to_a_demand_needs_the_whole_space(raster, lifecycle):
 def test_too_little_memory_is_refused_with_what_is_needed():
     examined = examine.Examined(Reach(1), bytes_per_cell=60)
 
-    with pytest.raises(UsageError, match="a tile of 6 rows of 1000000 cells 434.7MB"):
+    with pytest.raises(UsageError, match=r"a tile of 6 rows of 1000000 cells 434\.7MB"):
         plans.choose(100_000_000, 63, examined, (1000, 1_000_000), 5)
 
 

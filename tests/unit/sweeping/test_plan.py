@@ -255,7 +255,7 @@ bounds = st.builds(
 def test_a_plan_is_the_same_after_a_round_trip(tmp_path_factory, fields, some, factors):
     path = tmp_path_factory.getbasetemp() / "sweep.toml"
     vary = {} if factors is None else {"design": "sobol:4"}
-    made = Plan._of(
+    made = Plan.from_settings(
         {**fields, **vary, "grids": some if factors is None else [factors], "inputs": (("", "/a"),)}
     )
     path.write_bytes(made.to_toml().encode())
@@ -334,7 +334,8 @@ def test_a_toml_that_is_too_large(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("kind", "said"), [("lhs", True), ("sobol", False)])
 def test_it_is_said_that_a_latin_hypercube_does_not_grow(tmp_path, kind, said):
-    old, new = (Plan._of({"grids": [{"a": Bounds(0, 1)}], "design": f"{kind}:{size}"}) for size in (4, 8))
+    settings = [{"grids": [{"a": Bounds(0, 1)}], "design": f"{kind}:{size}"} for size in (4, 8)]
+    old, new = map(Plan.from_settings, settings)
     write(SweepFolder(tmp_path).plan_path, old.to_toml())
     sentences = _difference(SweepFolder(tmp_path), new)
 
