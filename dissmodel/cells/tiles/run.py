@@ -129,7 +129,7 @@ class TiledRun:
             used = {file for file, _ in self.resumed.state.values()}
             slot = "b" if any(file.endswith(".a") for file in used) else "a"
             for path in folder.iterdir():
-                if path.suffix in {".a", ".b", ".new"} and path.name not in used:
+                if path.suffix in {".a", ".b"} and path.name not in used:
                     path.unlink()
         self._check_room(bands)
         base = anonymous_memory()
@@ -165,6 +165,13 @@ class TiledRun:
         pixels = data.layout
         assert isinstance(pixels, Pixels)
         self._cut(data, pixels, len(steps))
+        record.tiles = Tiles(
+            memory=self._memory,
+            rows=self.plan.rows,
+            tiles=-(-pixels.shape[0] // self.plan.rows),
+            steps=self.plan.steps,
+            resumed_after=None if self.resumed is None else self.resumed.step,
+        )
         rows: list[dict[str, Any]] = []
         finished, changed, drawn = steps[0] - 1, False, None
         current = seeds.current()
@@ -268,13 +275,6 @@ class TiledRun:
                 os.fsync(stream.fileno())
             now = data.values[name]
             data.values[name] = np.memmap(path, now.dtype, "r+", shape=now.shape)
-        record.tiles = Tiles(
-            memory=self._memory,
-            rows=self.plan.rows,
-            tiles=len(tasks),
-            steps=self.plan.steps,
-            resumed_after=None if self.resumed is None else self.resumed.step,
-        )
         measured = [
             dict(self._rule.measures(step, [one[number] for one in parts], self._whole))
             for number, step in enumerate(range(steps[0], steps[1] + 1))
