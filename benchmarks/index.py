@@ -65,6 +65,8 @@ def generate(index: RecordIndex, count: int) -> None:
                 read[f"/runs/r{number}.record.json"] = Entry("1", summary, f"sha256:{number:064x}")
             with indexed.transaction(db):
                 indexed.write(db, SCOPE, read)
+        with indexed.transaction(db):
+            indexed.set_whole(db, SCOPE, is_whole=True)
 
 
 def measure_commands(count: int, repeats: int, folder: Path) -> None:

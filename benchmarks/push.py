@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import os
 import statistics
 import subprocess
@@ -21,7 +20,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dissmodel.progress import Silent
 from dissmodel.record import Artifact, ExperimentRecord, store
@@ -31,14 +31,12 @@ from dissmodel.storage import transfer
 from dissmodel.storage.credentials import find
 from dissmodel.storage.s3 import connect
 from dissmodel.storage.settings import Patience, StorageSettings
+from support.servers import rclone
 
-CONTRACTS = Path(__file__).resolve().parents[1] / "tests" / "contracts"
 PROXY = """
-import importlib.util, sys, time
-spec = importlib.util.spec_from_file_location("proxy", sys.argv[1])
-module = sys.modules["proxy"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-print(module.Proxy(int(sys.argv[2]), float(sys.argv[3])).port, flush=True)
+import sys, time
+from dissmodel.storage.testing_proxy import Proxy
+print(Proxy(int(sys.argv[1]), float(sys.argv[2])).port, flush=True)
 time.sleep(1e6)
 """
 BUCKET = "results"
@@ -53,16 +51,6 @@ class Phases(Silent):
     def phase(self, name: str) -> None:
         """Note it."""
         self.began[name] = time.perf_counter()
-
-
-def load(name: str) -> ModuleType:
-    """Return a module beside the contract tests."""
-    spec = importlib.util.spec_from_file_location(name, CONTRACTS / f"{name}.py")
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{CONTRACTS / name}.py is missing")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def experiment(folder: Path, experiment_id: str, size: int) -> Path:
@@ -90,8 +78,8 @@ def experiment(folder: Path, experiment_id: str, size: int) -> Path:
 
 @contextlib.contextmanager
 def proxy(port: int, delay_s: float) -> Iterator[str]:
-    """Run the contract tests' proxy in a process of its own."""
-    words = [sys.executable, "-c", PROXY, str(CONTRACTS / "proxy.py"), str(port), str(delay_s)]
+    """Run the proxy of the contract kit in a process of its own."""
+    words = [sys.executable, "-c", PROXY, str(port), str(delay_s)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -172,10 +160,9 @@ def main() -> None:
     if given.push:
         push_once(Path(given.push[0]), given.push[1])
         return
-    servers = load("servers")
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "s3" / BUCKET).mkdir(parents=True)
-        with servers.rclone(Path(name) / "s3") as server:
+        with rclone(Path(name) / "s3") as server:
             os.environ.update(server.environ())
             large(Path(name), given.megabytes, given.repeats)
             print()

@@ -100,6 +100,7 @@ _DETERMINES_SWEEP = frozenset(
         "layer",
         "resample",
         "keep",
+        "cog",
     ]
 )
 
@@ -129,6 +130,7 @@ def run(
     memory: int | str | None = None,
     resume: bool = False,
     records: Sequence[StrPath] = (),
+    cog: bool | None = None,
     preview: bool | StrPath = False,
     animate: StrPath | None = None,
     report: bool = False,
@@ -179,6 +181,8 @@ def run(
         the same.
     records : sequence of str or path-like
         Folders where records of the runs that made the input may be.
+    cog : bool, optional
+        Make each GeoTIFF of the result a Cloud Optimized GeoTIFF; by default as ``output.cog`` is set.
     preview : bool, str or path-like
         Draw before, after and change: beside the result, or as this .png, .svg or .pdf.
     animate : str or path-like, optional
@@ -231,6 +235,7 @@ def run(
         memory=arguments.memory(memory, "memory"),
         resume=arguments.flag(resume, "resume"),
         records=arguments.paths(records, "records"),
+        cog=arguments.optional_flag(cog, "cog"),
         command=_typed.get(),
     )
     elsewhere = request.output is not None and is_remote(request.output)
@@ -335,6 +340,7 @@ def sweep(
     layer: str | None = None,
     resample: Method | None = None,
     keep: Literal["all", "records"] | None = None,
+    cog: bool | None = None,
     workers: int | None = None,
     cluster: StrPath | None = None,
     cluster_tls: Mapping[str, StrPath] | None = None,
@@ -367,6 +373,8 @@ def sweep(
         The model's TOML, which may have the whole plan. Arguments win over it.
     keep : {"all", "records"}, optional
         With ``"records"`` each result is removed once its record describes it.
+    cog : bool, optional
+        As `run` takes it.
     workers : int, optional
         How many processes run the model at the same time; by default one for each processor.
     cluster : str, optional
@@ -435,6 +443,7 @@ def sweep(
         replicates=arguments.whole_number(replicates, "replicates", least=1),
         seed=arguments.whole_number(seed, "seed"),
         keep=None if keep is None else arguments.choice(keep, "keep", ("all", "records")),
+        cog=arguments.optional_flag(cog, "cog"),
     )
     request = SweepRequest(
         plan=plan,

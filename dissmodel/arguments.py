@@ -89,6 +89,11 @@ def flag(given: object, name: str) -> bool:
     return found
 
 
+def optional_flag(given: object, name: str) -> bool | None:
+    """Return True, False or None."""
+    return None if given is None else flag(given, name)
+
+
 def whole_number(given: object, name: str, least: int = 0) -> int | None:
     """Return a whole number of `least` or more, or None."""
     if given is None:

@@ -637,7 +637,9 @@ def _check_declared(cls: type[CellModel]) -> None:
 
 def _opened(record: ExperimentRecord) -> AbstractContextManager[tuple[Any, str]]:
     source = record.source
-    return open_dataset(source.uri, fmt=record.input_format, layer=source.layer, any_size=True)
+    # A run has hashed its input, and does it again at its end.
+    known = source.checksum if settings.hashes else None
+    return open_dataset(source.uri, fmt=record.input_format, layer=source.layer, any_size=True, known=known)
 
 
 def _keeping(parameters: Any, record: ExperimentRecord) -> Any:

@@ -100,7 +100,7 @@ def write_cells(
 ) -> dict[str, str]:
     """Write data as its target; and its style. Return the digest of each file by its name in a record.
 
-    Without `hashed` a raster has no digest: the caller hashes it.
+    Without `hashed` the data has no digest: the caller reads and hashes it.
     """
     layout, digest = data.target, ""
     if is_series(path):
@@ -112,7 +112,7 @@ def write_cells(
     else:
         from dissmodel.io.vector import save_gdf  # noqa: PLC0415  (a raster needs no pandas)
 
-        digest = save_gdf(with_values(data, layout), path, layer=layer)
+        digest = save_gdf(with_values(data, layout), path, layer=layer, hashed=hashed)
     if hashed and not digest:
         digest = sha256_file(path)
     written = {"output": digest} if digest else {}

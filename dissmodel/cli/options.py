@@ -113,6 +113,13 @@ Animate = Annotated[
     typer.Option("--animate", metavar="FILE.gif", help="Draw the states that the run kept as a GIF."),
 ]
 Report = Annotated[bool, typer.Option("--report", help="Write a report as one HTML file, NAME.report.html.")]
+Cog = Annotated[
+    bool | None,
+    typer.Option(
+        "--cog/--no-cog",
+        help="Make GeoTIFFs of the result Cloud Optimized, with overviews; by default as output.cog is set.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print how long each phase took.")]
 Memory = Annotated[

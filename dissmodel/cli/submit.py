@@ -30,6 +30,7 @@ def submit(
     layer: options.Layer = None,
     resample: options.Resample = None,
     seed: options.Seed = None,
+    cog: options.Cog = None,
     server: options.Server = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end, and bring the result here, as `run` leaves it.")
@@ -77,6 +78,7 @@ def submit(
             layer=layer,
             resample=resample,
             seed=seed,
+            cog=cog,
             overwrite=overwrite,
         )
         made = job.result(timeout=timeout) if wait else None

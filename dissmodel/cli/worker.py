@@ -15,9 +15,10 @@ def worker(
 ) -> None:
     """Run the jobs that were submitted to the service.
 
-    Each runs in a process of its own, without credentials; the worker fetches its input, puts the result into
-    the place, and installs packages that the setting trust names. SIGTERM: no new job; what runs has 50 s to
-    end, else another worker does it. The log is on standard error, one JSON object a line.
+    Each runs in a process of its own, without credentials: on this machine, or in the Dask cluster or Slurm
+    that service.engine names. The worker fetches its input, puts the result into the place, and installs
+    packages that the setting trust names. SIGTERM: no new job; what runs has 50 s to end, else another worker
+    does it. The log is on standard error, one JSON object a line.
 
     Example: dissmodel worker --drain
     """

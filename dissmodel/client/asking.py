@@ -48,6 +48,7 @@ def body_of(
         "layer": request.layer,
         "resample": next((one.method for one in request.others), None),
         "seed": request.seed,
+        "cog": request.cog,
         "input_fields": request.fields,
         "output_suffix": _suffix(request.output),
     }

@@ -200,6 +200,7 @@ class Client:
         layer: str | None = None,
         resample: Method | None = None,
         seed: int | None = None,
+        cog: bool | None = None,
         overwrite: bool = False,
         timeout: float | None = None,
     ) -> Run:
@@ -209,7 +210,7 @@ class Client:
         ----------
         model : str, optional
             The name of a model that the server has; by default the one that `toml` names.
-        input, inputs, parameters, toml, band_map, column_map, class_map, format, layer, resample, seed
+        input, inputs, parameters, toml, band_map, column_map, class_map, format, layer, resample, seed, cog
             As `dissmodel.run` takes them. Local files are uploaded, each once; a URL is the server's to read.
         output : str or path-like, optional
             Where the result goes, here.
@@ -242,6 +243,7 @@ class Client:
         layer: str | None = None,
         resample: Method | None = None,
         seed: int | None = None,
+        cog: bool | None = None,
         overwrite: bool = False,
     ) -> Job:
         """Submit a run of a model; arguments are as for `run`, and `Job.result` brings the result.
@@ -269,6 +271,7 @@ class Client:
             format=arguments.choice(format, "format", get_args(Format)),
             layer=arguments.optional_word(layer, "layer", "cells"),
             seed=arguments.whole_number(seed, "seed"),
+            cog=arguments.optional_flag(cog, "cog"),
             output=arguments.optional_text(output, "output"),
             overwrite=arguments.flag(overwrite, "overwrite"),
         )

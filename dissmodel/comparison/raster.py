@@ -18,7 +18,7 @@ from dissmodel.comparison.verdict import ChangedValue, Findings, Layers, Toleran
 from dissmodel.errors import UsageError
 from dissmodel.io.canonical import canonical_crs, distinct
 from dissmodel.io.content_raster import BLOCK, read_bands, windows
-from dissmodel.io.geotiff import naming_damage, opened
+from dissmodel.io.geotiff import naming_damage, opened, refuse_large_blocks
 from dissmodel.io.geotiff_writer import write_geotiff
 from dissmodel.io.locate import Located, locate
 from dissmodel.io.stored import stored_bands
@@ -43,6 +43,7 @@ class Raster:
         self.dataset = dataset
         self.shown = shown
         with naming_damage(shown):
+            refuse_large_blocks(dataset, shown)
             self.crs = canonical_crs(dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else None)
             tags = {number: dataset.tags(number) for number in dataset.indexes}
             names = distinct(
@@ -121,11 +122,13 @@ def _feed(a: Raster, b: Raster, tallies: Mapping[str, ChangeTally]) -> None:
     names = list(tallies)
     total = rows * cols * sum(np.dtype(raster.dtype(name)).itemsize for raster in (a, b) for name in names)
     done = 0
+    # Strips can only be read row by row; tiles come in any order.
+    cut = max((a.dataset, b.dataset), key=lambda dataset: int(dataset.block_shapes[0][1]))
     for start in range(0, len(names), _TOGETHER):
         some = names[start : start + _TOGETHER]
         for top in range(0, rows, BLOCK):
             # Twice as many bands as there are: two files are read.
-            for window in windows(a.dataset, 2 * len(some), top, min(BLOCK, rows - top)):
+            for window in windows(cut, 2 * len(some), top, min(BLOCK, rows - top)):
                 for name, one, other in zip(some, a.read(some, window), b.read(some, window), strict=True):
                     done += one[0].nbytes + other[0].nbytes
                     progress.current().transferred(done, total)

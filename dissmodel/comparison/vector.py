@@ -9,7 +9,7 @@ import numpy as np
 from dissmodel import progress
 from dissmodel.comparison.tally import ChangeTally, Values
 from dissmodel.comparison.verdict import ChangedValue, Findings, Part, Tolerance, match_names
-from dissmodel.io.content_vector import Column, columns_of, encoded
+from dissmodel.io.content_vector import AnyColumn, columns_of, encoded
 from dissmodel.io.locate import Located
 
 _NUMBERS = {"boolean": "uint8", "integer": "int64", "real": "float64"}
@@ -49,7 +49,7 @@ def compare_vectors(a: Located, b: Located, tolerance: Tolerance | None) -> Find
     return Findings((), lacking, tuple(notes), tuple(parts), ordered)
 
 
-def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Part:
+def _compare(name: str, a: AnyColumn, b: AnyColumn, tolerance: Tolerance | None) -> Part:
     tally = ChangeTally(tolerance, name)
     if a.kind in _NUMBERS:
         tally.add(_numbers(a), _numbers(b), int)
@@ -58,12 +58,12 @@ def _compare(name: str, a: Column, b: Column, tolerance: Tolerance | None) -> Pa
     return tally.part(name, (a.kind, b.kind), lambda index: ChangedValue(None, None, feature=index))
 
 
-def _numbers(column: Column) -> Values:
+def _numbers(column: AnyColumn) -> Values:
     filled = np.where(column.null, 0, column.values)
     return Values(filled.astype(_NUMBERS[column.kind]), column.null)
 
 
-def _bytes(column: Column) -> list[bytes | None]:
+def _bytes(column: AnyColumn) -> list[bytes | None]:
     return [
         None if null else value for value, null in zip(encoded(column), column.null.tolist(), strict=True)
     ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import SpecifierSet
+from typing import TYPE_CHECKING
 
 from dissmodel import __version__
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 API_LEVEL = "0.6.6"
 """The public DisSModel whose names we offer: what asks for it gets ours."""
@@ -13,6 +16,7 @@ API_LEVEL = "0.6.6"
 def is_met(asked: SpecifierSet) -> bool:
     """Tell whether a range of versions admits ours or the API level.
 
+    >>> from packaging.specifiers import SpecifierSet
     >>> is_met(SpecifierSet(">=0.6.0,<0.7.0")), is_met(SpecifierSet(">=99"))
     (True, False)
     """

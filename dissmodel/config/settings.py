@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,16 @@ class UserSettings:
     def cache_dir(self) -> Path:
         """The folder of files that can be fetched again; it need not exist yet."""
         return self._folder("cache_dir")
+
+    @property
+    def service_scratch(self) -> Path:
+        """The folder of the service's running jobs.
+
+        Hosts that share a folder have one each below it: they may not see each other's locks.
+        """
+        if self.text("service.scratch") is None:
+            return self.data_dir / "service" / "scratch"
+        return self._folder("service.scratch") / platform.node()
 
     @property
     def trust(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from dissmodel.config import UserSettings
-from dissmodel.doctor import holdings, interpreter, libraries, network, programs
+from dissmodel.doctor import engine, holdings, interpreter, libraries, network, programs
 from dissmodel.doctor import server as servers
 from dissmodel.environments import uv
 from dissmodel.errors import DissmodelError
@@ -22,6 +22,7 @@ from dissmodel.record.redact import redact
 
 _MODELS_S = 60.0
 _NETWORK_S = network.SECONDS + 0.5
+_ENGINE_S = 45.0  # a cluster without workers is given up after 30 s
 _MOST_INDEXES = 8
 
 
@@ -121,6 +122,8 @@ def _network(settings: UserSettings | None, *, offline: bool) -> list[TimedCheck
     if settings is not None:
         storage = partial(network.look_at_storage, settings=settings)
         checks.append(TimedCheck("storage", storage, 2 * _NETWORK_S))
+        if settings.text("service.engine"):
+            checks.append(TimedCheck("engine", partial(engine.look_at_engine, settings=settings), _ENGINE_S))
     return checks
 
 

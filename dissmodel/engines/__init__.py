@@ -5,6 +5,7 @@ arguments, which can be pickled, to a worker and brings the small result back; w
 """
 
 from dissmodel.engines.engine import Engine, EngineLost, WorkerLost
-from dissmodel.engines.opening import open_engine
+from dissmodel.engines.opening import check_slurm, open_engine
+from dissmodel.engines.shared_folder import check_shared
 
-__all__ = ["Engine", "EngineLost", "WorkerLost", "open_engine"]
+__all__ = ["Engine", "EngineLost", "WorkerLost", "check_shared", "check_slurm", "open_engine"]

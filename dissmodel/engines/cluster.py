@@ -85,6 +85,11 @@ class Cluster(Engine):
             raise
 
     @property
+    def is_lost(self) -> bool:
+        """Whether no task can run any more."""
+        return self._lost is not None
+
+    @property
     def slots(self) -> int:
         """How many workers there are, and at least 1; a task waits for a worker."""
         return max(1, min(self._most, len(self._running | self._busy.keys())))

@@ -28,6 +28,11 @@ class Engine(Executor):
     _is_closed = False
 
     @property
+    def is_lost(self) -> bool:
+        """Whether no task can run any more."""
+        return False
+
+    @property
     @abstractmethod
     def slots(self) -> int:
         """How many tasks may be in flight now, at least 1; it changes where workers come and go."""

@@ -48,6 +48,24 @@ def open_engine(
     engine.shutdown()
 
 
+def check_slurm() -> None:
+    """Ask Slurm whether it answers; no job is started.
+
+    Raises
+    ------
+    UsageError
+        If Slurm or a package is missing.
+    EngineLost
+        If it does not answer.
+    """
+    from dissmodel.engines import existing  # noqa: PLC0415  (help doesn't need it)
+
+    existing.load_distributed()
+    from dissmodel.engines import slurm  # noqa: PLC0415  (as above)
+
+    slurm.check()
+
+
 def _opened(where: str | None, workers: int | None, threads: int, settings: UserSettings) -> Engine:
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers can do no task.", "Give 1 or more: --workers 2")

@@ -70,9 +70,7 @@ class Slurm(Cluster):
             )
         self._number = workers
         self._settings = settings
-        self._sbatch, self._squeue, self._scancel = (
-            _program(name) for name in ("sbatch", "squeue", "scancel")
-        )
+        self._sbatch, self._squeue, self._scancel = _programs()
         self._name = f"{_NAME}-{token_hex(6)}"
         self._counted = 0.0
         self._ended = 0  # jobs that ended since a worker came
@@ -192,6 +190,22 @@ class Slurm(Cluster):
         logs = sorted(self._folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
         text = logs[-1].read_bytes()[-_LONGEST:].decode(errors="replace") if logs else ""
         return printable(text.strip()) or "nothing"
+
+
+def check() -> None:
+    """Ask Slurm for jobs; raises UsageError if it is not installed, EngineLost if it does not answer."""
+    words = [_programs()[1], "--noheader", f"--name={_NAME}"]
+    try:
+        said = process.finished(words, env=os.environ, patience=_COUNT_S, folder=Path.home())
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = process.Ended(1, b"", str(error))
+    if said.code:
+        why = printable(said.err.strip()[:_LONGEST]) or "it failed"
+        raise EngineLost(f"Slurm doesn't answer: {why}", "Look at it: sinfo", code="no_slurm_controller")
+
+
+def _programs() -> tuple[str, str, str]:
+    return _program("sbatch"), _program("squeue"), _program("scancel")
 
 
 def _program(name: str) -> str:

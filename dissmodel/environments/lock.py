@@ -79,10 +79,10 @@ class Installer:
             return out.read_text(encoding="utf-8")
 
     def install(self, lock: str, python: Path) -> None:
-        """Install exactly what a lock says into the environment of `python`."""
+        """Install exactly what a lock says into the environment of `python`, byte-compiled."""
         with temporary.new_folder() as folder:
             listed = _file(folder / "lock.txt", lock.splitlines())
-            words = ["pip", "sync", str(listed), "--python", str(python)]
+            words = ["pip", "sync", str(listed), "--python", str(python), "--compile-bytecode"]
             self.run([*words, *self._build_options(folder)], folder, patience=1800.0)
 
     def run(self, words: Sequence[str], folder: Path, *, patience: float = 600.0) -> None:

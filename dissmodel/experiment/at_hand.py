@@ -8,15 +8,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dissmodel.config import load_settings
 from dissmodel.errors import UsageError
 from dissmodel.experiment.naming import naming, renamed
 from dissmodel.io.locate import existing
-from dissmodel.storage.cache import Cache
-from dissmodel.storage.fetch import Fetched, fetched
-from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import is_remote, parse
+
+if TYPE_CHECKING:
+    from dissmodel.storage.fetch import Fetched
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ def at_hand(
         yield AtHand(Path(uri), is_word=True) if word else AtHand(existing(uri))
         return
     refuse_offline(uri, offline=offline)
+    from dissmodel.storage.cache import Cache  # noqa: PLC0415  (a local file needs none of it)
+    from dissmodel.storage.fetch import fetched  # noqa: PLC0415  (as above)
+    from dissmodel.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
+
     settings = load_settings()
     cache, storage = Cache.of(settings), StorageSettings.of(settings)
     with fetched(uri, cache, storage, sidecars=sidecars, limit=limit) as found:

@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 from dissmodel.config import UserSettings, load_settings
 from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired, DissmodelError, StorageError
-from dissmodel.storage import credentials
-from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import is_remote, parse
 
 _PORTS = {"http": 80, "https": 443}
@@ -86,6 +84,9 @@ def remember_named(uri: str) -> None:
 
 def _object_store() -> str:
     """Return the object store that the user's settings lead to; empty if they lead to none."""
+    from dissmodel.storage import credentials  # noqa: PLC0415  (most inputs are files)
+    from dissmodel.storage.settings import StorageSettings  # noqa: PLC0415  (as above)
+
     try:
         return credentials.find(StorageSettings.of(load_settings()), os.environ).endpoint.shown
     except DissmodelError:

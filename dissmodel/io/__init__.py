@@ -93,6 +93,7 @@ def open_dataset(
     *,
     layer: str | None = None,
     any_size: bool = False,
+    known: str | None = None,
 ) -> Iterator[tuple[Any, str]]:
     """Read a dataset, but leave the bands of a GeoTIFF in the file until they are asked for.
 
@@ -104,6 +105,8 @@ def open_dataset(
         As `load_dataset` takes them.
     any_size : bool
         Whether a GeoTIFF may be larger than memory.
+    known : str, optional
+        The sha256, where the caller has it, or ``""`` where it needs none: the file is not hashed again.
 
     Yields
     ------
@@ -120,14 +123,20 @@ def open_dataset(
     if is_remote(uri):
         with (
             local_copy(uri, minio_client) as path,
-            open_dataset(path, None, fmt, layer=layer, any_size=any_size) as found,
+            open_dataset(path, None, fmt, layer=layer, any_size=any_size, known=known) as found,
         ):
             yield found
-    elif is_series(parse(uri).local()) or _kind(uri, _format(fmt, None), layer) == "raster":
+        return
+    kind = "raster" if is_series(parse(uri).local()) else _kind(uri, _format(fmt, None), layer)
+    if kind == "raster":
         from dissmodel.io.raster import open_geotiff
 
-        with open_geotiff(uri, minio_client, layer=layer, any_size=any_size) as bands:
+        with open_geotiff(uri, minio_client, layer=layer, any_size=any_size, known=known) as bands:
             yield bands
+    elif kind == "vector":
+        from dissmodel.io.vector import load_gdf
+
+        yield load_gdf(uri, minio_client, layer=layer, known=known)
     else:
         yield load_dataset(uri, minio_client, fmt, layer=layer)
 

@@ -3,6 +3,7 @@
 A storage client is an object with ``get_object(bucket, key)``, which returns something to ``read``, and
 ``put_object(bucket_name, object_name, data, length, content_type)``, as MinIO's client has. It serves ``s3://``.
 """
+# ruff: noqa: PLC0415  (what is on this machine needs none of the object stores)
 
 from __future__ import annotations
 
@@ -17,10 +18,6 @@ from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.errors import UsageError
 from dissmodel.record.digest import sha256_file
-from dissmodel.storage.cache import Cache
-from dissmodel.storage.fetch import fetched, file_name
-from dissmodel.storage.place import bucket_and_key, open_storage
-from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import Uri, parse
 
 _client: ContextVar[Any] = ContextVar("dissmodel_storage_client", default=None)
@@ -46,8 +43,9 @@ def get_default_client() -> Any:
     client = _client.get()
     if client is not None:
         return client
-    from dissmodel.storage.credentials import find  # noqa: PLC0415  (what has no s3:// loads none of it)
-    from dissmodel.storage.s3 import connect  # noqa: PLC0415
+    from dissmodel.storage.credentials import find
+    from dissmodel.storage.s3 import connect
+    from dissmodel.storage.settings import StorageSettings
 
     settings = StorageSettings.of(load_settings())
     return connect(find(settings, os.environ), settings.patience)
@@ -64,7 +62,12 @@ def local_copy(uri: str | os.PathLike[str], client: Any = None) -> Iterator[Path
     client = _client.get() if client is None else client
     if place.path is not None or _is_folder(place):
         yield place.local()
-    elif client is None or place.scheme != "s3":
+        return
+    from dissmodel.storage.cache import Cache
+    from dissmodel.storage.fetch import fetched, file_name
+    from dissmodel.storage.settings import StorageSettings
+
+    if client is None or place.scheme != "s3":
         settings = load_settings()
         with fetched(place.text, Cache.of(settings), StorageSettings.of(settings)) as found:
             yield found.path
@@ -92,6 +95,8 @@ def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) 
     if place.scheme != "s3" or _is_folder(place):
         yield place.local()
         return
+    from dissmodel.storage.fetch import file_name
+
     _, key = _bucket_and_key(place)
     client = _client.get() if client is None else client
     with temporary.new_folder() as folder:
@@ -103,6 +108,9 @@ def written(uri: str | os.PathLike[str], content_type: str, client: Any = None) 
 
 
 def _upload(file: Path, place: Uri, client: Any, key: str, content_type: str) -> None:
+    from dissmodel.storage.place import bucket_and_key, open_storage
+    from dissmodel.storage.settings import StorageSettings
+
     if client is None:
         storage, _ = open_storage(place.text, StorageSettings.of(load_settings()))
         storage.put(file, key, sha256=sha256_file(file), media_type=content_type)
@@ -121,7 +129,8 @@ def _explained(uri: Uri, client: Any) -> Any:
     """Explain what minio's client raises in the block; errors of another client are not changed."""
     if not type(client).__module__.startswith("minio"):
         return nullcontext()
-    from dissmodel.storage.s3 import speaking  # noqa: PLC0415  (as above)
+    from dissmodel.storage.s3 import speaking
+    from dissmodel.storage.settings import StorageSettings
 
     return speaking(uri.shown, StorageSettings().patience)
 
@@ -132,6 +141,8 @@ def _is_folder(uri: Uri) -> bool:
 
 
 def _bucket_and_key(uri: Uri) -> tuple[str, str]:
+    from dissmodel.storage.place import bucket_and_key
+
     bucket, key = bucket_and_key(uri)
     if not bucket or not key:
         raise UsageError(f"{uri.shown} names no object.", "Write s3://BUCKET/KEY.")

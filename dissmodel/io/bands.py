@@ -31,6 +31,7 @@ MAX_BYTES = 16 * 2**30
 # What rasterio does grows with the square of the number of bands; a damaged file can declare 65535 of them.
 _MAX_BANDS = 4096
 _BLOCK_CELLS = 2**20
+_PART_CELLS = 2**16  # so few that what is computed of them stays in the processor's cache
 # How GDAL names a CRS that is not known, in WKT 1: a local CRS, or the SRS -1 and 0 of a GeoPackage.
 _UNDEFINED = re.compile(
     r'LOCAL_CS\["(un(defined|known|named)\b[^"]*|)"|GEOGCS\["Undefined geographic SRS"', re.IGNORECASE
@@ -153,7 +154,7 @@ class FileBands:
             raise _too_large(f"{self._shown} ({size})", self._bytes, hint)
 
     def blocks(self, names: Sequence[str], most: int | None = None) -> Iterator[Block]:
-        """Read blocks that are cut as the file is, so that each piece of it is unpacked once.
+        """Yield parts of blocks that are cut as the file is, so that each piece of it is unpacked once.
 
         A block has rows of all columns; with `most`, where the file has tiles, so many cells or few more.
         """
@@ -168,7 +169,15 @@ class FileBands:
                 shape = rows.stop - rows.start, cols.stop - left
                 values = {name: np.empty(shape, self.dtypes[name]) for name in names}
                 valid = self._read(rows, values, cols)
-                yield Block(rows, values, valid, cols)
+                step = max(1, _PART_CELLS // shape[1])
+                for top in range(0, shape[0], step):
+                    part = slice(top, min(top + step, shape[0]))
+                    yield Block(
+                        slice(rows.start + part.start, rows.start + part.stop),
+                        {name: array[part] for name, array in values.items()},
+                        None if valid is None else valid[part],
+                        cols,
+                    )
 
     def read(self) -> tuple[dict[str, Array], Bools | None]:
         """Return all bands whole, and where they are valid (None: everywhere)."""

@@ -21,7 +21,7 @@ from dissmodel.io.canonical import (
     text,
     u64,
 )
-from dissmodel.io.geotiff import reading
+from dissmodel.io.geotiff import reading, refuse_large_blocks
 from dissmodel.io.locate import Located
 from dissmodel.io.stored import Stored, stored_bands
 from dissmodel.record.digest import new
@@ -37,6 +37,7 @@ _WINDOW_BYTES = 32 * 2**20
 def digest_raster(found: Located) -> ContentDigest:
     """Digest a raster window by window; raises as `reading`."""
     with reading(found.path, found.shown, whole=True) as dataset:
+        refuse_large_blocks(dataset, found.shown)
         rows, cols = dataset.shape
         transform = np.asarray(dataset.transform[:6], dtype="<f8") + 0.0
         crs = canonical_crs(dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else None)
@@ -45,7 +46,8 @@ def digest_raster(found: Located) -> ContentDigest:
         together = dataset.interleaving is not None and dataset.interleaving.value.lower() == "pixel"
         numbers = list(dataset.indexes)
         # Pixel by pixel, each band would unpack all of them again.
-        groups = [numbers] if together else [[number] for number in numbers]
+        most = max(1, _WINDOW_BYTES // (BLOCK**2 * np.dtype(dataset.dtypes[0]).itemsize)) if together else 1
+        groups = [numbers[start : start + most] for start in range(0, len(numbers), most)]
         stored = stored_bands(dataset)
         parts = [part for group in groups for part in _bands(dataset, {n: stored[n] for n in group})]
         names = distinct(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
 from operator import methodcaller
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +48,48 @@ class Column(NamedTuple):
     null: NDArray[np.bool_]
     values: Any
 
+    def pieces(self) -> Iterator[Column]:
+        """Yield the column, piece by piece."""
+        for start in range(0, len(self.null), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            yield self._replace(null=self.null[some], values=self.values[some])
+
+
+@dataclass(frozen=True)
+class ParquetColumn:
+    """A column of a GeoParquet file, of which a piece at a time is read; see `Column`.
+
+    `null` and `values` are read when they are asked for, and kept.
+    """
+
+    path: Path
+    name: str
+    kind: str
+
+    @cached_property
+    def null(self) -> NDArray[np.bool_]:
+        """Which values are null."""
+        return np.concatenate([np.zeros(0, bool), *(_null(one.column(0)) for one in self._batches())])
+
+    @cached_property
+    def values(self) -> NDArray[Any]:
+        """All values."""
+        return np.concatenate([one.values for one in self.pieces()] or [np.zeros(0, object)])
+
+    def pieces(self) -> Iterator[Column]:
+        """Yield the column, piece by piece."""
+        for batch in self._batches():
+            values = _wkb(batch) if self.kind == "geometry" else _values(batch.column(0), self.kind)
+            yield Column(self.name, self.kind, _null(batch.column(0)), values)
+
+    def _batches(self) -> Iterator[Any]:
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+        with parquet.ParquetFile(self.path) as file:
+            yield from file.iter_batches(_AT_ONCE, columns=[self.name])
+
+
+AnyColumn: TypeAlias = Column | ParquetColumn
+
 
 def digest_vector(found: Located) -> ContentDigest:
     """Digest a layer; raises as `columns_of`."""
@@ -53,41 +99,39 @@ def digest_vector(found: Located) -> ContentDigest:
     return assembled("vector", hashed(MAGIC, text("vector grid"), count, text(crs)), parts)
 
 
-def columns_of(found: Located) -> tuple[str, dict[str, Column]]:
+def columns_of(found: Located) -> tuple[str, dict[str, AnyColumn]]:
     """Return the canonical CRS of a layer, and each column under its distinct name, the geometry last.
 
-    Raises as `open_layer` and `reading`.
+    Those of a GeoParquet file are read when they are used. Raises as `open_layer` and `reading`.
     """
     layer = open_layer(found.path, found.layer, found.shown)
     with reading(found.shown):
-        crs, columns = _parquet_columns(found) if layer.driver == "Parquet" else _columns(layer)
-        check_count(layer, len(columns[-1].null), found.shown)
+        if layer.driver == "Parquet":
+            crs, columns = _parquet_columns(found)
+        else:
+            crs, columns = _columns(layer)
+            check_count(layer, len(columns[-1].null), found.shown)
     # An attribute may be called geometry, too; the order tells them apart.
     return canonical_crs(crs), dict(zip(distinct(column.name for column in columns), columns, strict=True))
 
 
-def _column(column: Column) -> bytes:
-    head = (
-        MAGIC
-        + text("column")
-        + text(column.kind)
-        + u64(len(column.null))
-        + np.packbits(column.null).tobytes()
-    )
-    fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
-    if fixed is not None:
-        numbers = np.where(column.null, 0, column.values).astype(fixed)
-        return hashed(head, canonical_values(numbers).tobytes())
+def _column(column: AnyColumn) -> bytes:
     digest = new()
-    digest.update(head)
-    for start in range(0, len(column.null), _AT_ONCE):
-        digest.update(_with_lengths(encoded(column, slice(start, start + _AT_ONCE))))
+    digest.update(MAGIC + text("column") + text(column.kind) + u64(len(column.null)))
+    digest.update(np.packbits(column.null).tobytes())
+    fixed = {"boolean": "<u1", "integer": "<i8", "real": "<f8"}.get(column.kind)
+    for piece in column.pieces():
+        if fixed is None:
+            digest.update(_with_lengths(encoded(piece)))
+        else:
+            numbers = np.where(piece.null, 0, piece.values).astype(fixed)
+            digest.update(canonical_values(numbers).tobytes())
     return digest.digest()
 
 
-def encoded(column: Column, some: slice = slice(None)) -> list[bytes]:
+def encoded(column: AnyColumn) -> list[bytes]:
     """Return the canonical bytes of values that are not numbers, none where they are null."""
-    values, null = column.values[some], column.null[some]
+    values, null = column.values, column.null
     if column.kind == "geometry":
         return canonical_wkbs(np.where(null, b"", values).tolist())
     if column.kind in {"text", "time"}:
@@ -116,14 +160,14 @@ def _encoded(value: Any) -> bytes:
     return str(plain).encode("utf-8", "surrogateescape")
 
 
-def _columns(layer: Layer) -> tuple[str | None, list[Column]]:
+def _columns(layer: Layer) -> tuple[str | None, list[AnyColumn]]:
     """Read the columns, the geometry last; integers keep every bit and nulls are not NaN."""
     import pandas as pd  # noqa: PLC0415  (slow to load)
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
     # Without Arrow, so that a digest can't depend on whether pyarrow is installed.
     meta, _, geometry, fields = pyogrio.raw.read(layer.source, datetime_as_string=True, **layer.opening)
-    columns = []
+    columns: list[AnyColumn] = []
     for name, dtype, values in zip(meta["fields"], meta["dtypes"], fields, strict=True):
         kind = _kind(str(dtype))
         null = np.asarray(pd.isna(values), dtype=bool)
@@ -144,33 +188,56 @@ def _kind(dtype: str) -> str:
     return "text" if dtype == "object" else dtype
 
 
-def _parquet_columns(found: Located) -> tuple[str | None, list[Column]]:
-    """Return the CRS and the columns of a GeoParquet file, the geometry among them."""
+def _parquet_columns(found: Located) -> tuple[str | None, list[AnyColumn]]:
+    """Return the CRS and the columns of a GeoParquet file, the geometry among them; no values are read."""
     import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
 
     require_pyarrow(found.shown)
     parquet: Any = importlib.import_module("pyarrow.parquet")
-    gdf = gpd.read_parquet(found.path)
-    table = parquet.read_table(found.path)
-    columns = []
-    for name in table.column_names:
-        if name == gdf.geometry.name:
+    schema = parquet.read_schema(found.path)
+    # What geopandas makes of the schema, such as a CRS that is left out, is the same without rows.
+    empty = BytesIO()
+    parquet.write_table(schema.empty_table(), empty)
+    gdf = gpd.read_parquet(empty)
+    columns: list[AnyColumn] = []
+    for field in schema:
+        if field.name == gdf.geometry.name:
             continue
-        column = table[name]
-        kind = _kind({"double": "float", "halffloat": "float"}.get(str(column.type), str(column.type)))
+        kind = _kind({"double": "float", "halffloat": "float"}.get(str(field.type), str(field.type)))
         kind = "text" if kind in {"string", "large_string"} else kind
-        null = np.asarray(column.is_null().to_numpy(), dtype=bool)
-        if kind in {"boolean", "integer", "real"}:
-            values = column.fill_null(False if kind == "boolean" else 0).to_numpy()
-        else:
-            values = np.array(column.to_pylist(), dtype=object)
-        columns.append(Column(name, kind, null, values))
-    wkb = gdf.geometry.to_wkb(flavor="iso").to_numpy()
-    null = np.asarray(gdf.geometry.isna())
-    return known_crs(gdf.crs.to_wkt() if gdf.crs else None), [
-        *columns,
-        Column("geometry", "geometry", null, wkb),
-    ]
+        columns.append(ParquetColumn(found.path, field.name, kind))
+    shapes = ParquetColumn(found.path, gdf.geometry.name, "geometry")
+    return known_crs(gdf.crs.to_wkt() if gdf.crs else None), [*columns, shapes]
+
+
+def _null(column: Any) -> NDArray[np.bool_]:
+    """Return which values of an Arrow array are null."""
+    return np.asarray(column.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _wkb(batch: Any) -> NDArray[np.object_]:
+    """Return the geometries of an Arrow table with no other column, as ISO WKB."""
+    import geopandas as gpd  # noqa: PLC0415  (it loads pandas)
+    import shapely  # noqa: PLC0415  (as above)
+
+    if "binary" in str(batch.column(0).type):
+        shapes = shapely.from_wkb(batch.column(0).to_numpy(zero_copy_only=False))
+    else:  # coordinates in columns, which geopandas reads from a file only
+        parquet, arrow = (importlib.import_module(name) for name in ("pyarrow.parquet", "pyarrow"))
+        piece = BytesIO()
+        parquet.write_table(arrow.Table.from_batches([batch]), piece)
+        shapes = gpd.read_parquet(piece).geometry.array
+    return np.asarray(shapely.to_wkb(shapes, flavor="iso"), dtype=object)
+
+
+def _values(column: Any, kind: str) -> NDArray[Any]:
+    """Return the values of an Arrow array."""
+    if kind in {"boolean", "integer", "real"}:
+        filled = column.fill_null(False if kind == "boolean" else 0)
+        return np.asarray(filled.to_numpy(zero_copy_only=False))
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_pylist()
+    return values
 
 
 def canonical_wkbs(geometries: Sequence[bytes]) -> list[bytes]:

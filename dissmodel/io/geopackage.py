@@ -75,6 +75,14 @@ def settled(path: Path) -> Iterator[Path]:
     )
 
 
+def stated_size(path: Path) -> int:
+    """Return how many bytes a GeoPackage has by its own head: the size of its pages times their number."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    page = int.from_bytes(head[16:18], "big")
+    return (2**16 if page == 1 else page) * int.from_bytes(head[28:32], "big")
+
+
 def check_free(path: Path, shown: str) -> None:
     """Raise `InvalidInput` if a GeoPackage is locked, or a program that wrote to it was killed."""
     with path.open("rb") as stream:

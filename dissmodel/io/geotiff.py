@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from dissmodel import gdal_settings
@@ -20,6 +21,9 @@ from dissmodel.io.foreign import damaged
 from dissmodel.io.formats import is_series
 from dissmodel.io.locate import files_named
 from dissmodel.io.tiff_layout import ends_early, is_tiff
+
+LARGEST_BLOCK = 2**30
+"""The bytes of the largest block that is unpacked where a raster is read piece by piece."""
 
 # Every block is read once, so GDAL need not keep many of them beside the arrays.
 _READ_CACHE = 16 * 2**20
@@ -86,6 +90,24 @@ def reading(path: Path, shown: str = "", *, whole: bool = False) -> Iterator[Any
     """Open a GeoTIFF as `opened` does and name all damage that shows in the block."""
     with naming_damage(shown or str(path)), opened(path, shown, whole=whole) as dataset:
         yield dataset
+
+
+def refuse_large_blocks(dataset: Any, shown: str) -> None:
+    """Refuse a raster that can't be read piece by piece, for GDAL unpacks whole blocks.
+
+    A single strip is none: GDAL unpacks it row by row. Raises InvalidInput (code ``"raster_blocks"``).
+    """
+    bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+    for (rows, cols), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        size = rows * cols * bands * np.dtype(dtype).itemsize
+        if size > LARGEST_BLOCK:
+            raise InvalidInput(
+                f"{shown} is stored in blocks of {rows} by {cols} cells, {size / 2**30:.1f} GiB each; at most"
+                f" {LARGEST_BLOCK / 2**30:.1f} GiB can be unpacked at a time.",
+                "Write it in tiles: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE -co BIGTIFF=YES"
+                " OLD.tif NEW.tif",
+                code="raster_blocks",
+            )
 
 
 def _check_end(path: Path, shown: str) -> None:

@@ -37,7 +37,8 @@ Array = npt.NDArray[Any]
 _WRITE_CACHE = 2**16
 _TILE = 512
 _EXACT_BITS = 53
-_UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
+UNWRITABLE = (RasterioError, CPLE_BaseError, OSError)
+"""What rasterio raises where a file can't be written."""
 
 
 def write_geotiff(
@@ -128,7 +129,6 @@ def writing_geotiff(
     }
     # Hidden and in the same folder, so that renaming it is one step.
     scratch = path.with_name(f".{path.stem[:100]}.{uuid4().hex[:8]}.tif")
-    metadata = scratch.with_name(scratch.name + ".aux.xml")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with rasterio.Env(GDAL_CACHEMAX=_WRITE_CACHE):
@@ -138,23 +138,36 @@ def writing_geotiff(
             with dataset:
                 _describe(dataset, bands, tags or {}, band_tags or {})
                 yield partial(_put, dataset, {name: number for number, name in enumerate(bands, start=1)})
-        _refuse_incomplete(scratch)
-        scratch.replace(path)
-        for stale in companions(path):
-            # These two may be data of their own, and a GeoTIFF that has its place in it is read without them.
-            if stale.suffix.lower() not in {".tab", ".aux"}:
-                stale.unlink()
-        if metadata.exists():
-            # What the format itself has no place for, such as a CRS beyond its keys.
-            metadata.replace(path.with_name(path.name + ".aux.xml"))
-    except _UNWRITABLE as error:
+        put_in_place(scratch, path)
+    except UNWRITABLE as error:
         said = str(getattr(error, "strerror", None) or error.__cause__ or error)
         size = scratch.stat().st_size if scratch.exists() else 0
         raise unwritten(path, said, path.parent, size) from error
     finally:
-        for leftover in (scratch, metadata):
+        for leftover in (scratch, _metadata(scratch)):
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
+
+
+def put_in_place(scratch: Path, path: Path) -> None:
+    """Give a GeoTIFF that is complete its name; what belonged to a file that was there before goes with it.
+
+    Raises OSError if the file can't be renamed, or is not complete.
+    """
+    _refuse_incomplete(scratch)
+    scratch.replace(path)
+    for stale in companions(path):
+        # These two may be data of their own, and a GeoTIFF that has its place in it is read without them.
+        if stale.suffix.lower() not in {".tab", ".aux"}:
+            stale.unlink()
+    metadata = _metadata(scratch)
+    if metadata.exists():
+        # What the format itself has no place for, such as a CRS beyond its keys.
+        metadata.replace(_metadata(path))
+
+
+def _metadata(path: Path) -> Path:
+    return path.with_name(path.name + ".aux.xml")
 
 
 def _describe(
@@ -292,5 +305,5 @@ def _has_zstd() -> bool:
                 dataset.write(np.zeros((1, 16, 16), "uint8"))
             with memory.open() as dataset:
                 return bool(dataset.compression == Compression.zstd)
-    except _UNWRITABLE:
+    except UNWRITABLE:
         return False

@@ -35,14 +35,16 @@ def open_geotiff(
     *,
     layer: str | None = None,
     any_size: bool = False,
+    known: str | None = None,
 ) -> Iterator[tuple[FileBands, str]]:
     """Open a GeoTIFF, plain or in a zip, for the time of the block; its bands are read as they are asked for.
 
-    With `any_size` it may be larger than memory. The sha256 is that of the file that was named. Raises as
-    `load_geotiff`, as far as it shows before anything is read; the rest when it is.
+    With `any_size` it may be larger than memory. The sha256 is that of the file that was named, or the
+    `known` one, and the file is not hashed. Raises as `load_geotiff`, as far as it shows before anything is
+    read; the rest when it is.
     """
     with locate(uri, "raster", layer, minio_client=minio_client) as found:
-        checksum = sha256_file(found.source)
+        checksum = sha256_file(found.source) if known is None else known
         with opened(found.path, found.shown) as dataset:
             if not getattr(dataset, "is_grid", True):
                 raise InvalidInput(

@@ -36,6 +36,7 @@ def load_gdf(
     *,
     layer: str | None = None,
     columns: Sequence[str] | None = None,
+    known: str | None = None,
     **kwargs: Any,
 ) -> tuple[gpd.GeoDataFrame, str]:
     """Read one layer of a vector file, or of a zip that holds one.
@@ -50,6 +51,8 @@ def load_gdf(
         The layer's name; needed where the file has several.
     columns : sequence of str, optional
         The attributes to read; all by default.
+    known : str, optional
+        The file's sha256, where the caller has it, or ``""`` where it needs none: the file is not hashed.
     **kwargs
         Passed to `pyogrio.raw.read` (``bbox``, ``where``, ``encoding`` …), for GeoParquet to
         `geopandas.read_parquet`.
@@ -83,7 +86,7 @@ def load_gdf(
         progress.current().transferred(size, size)
         if len(gdf) == 0:
             raise InvalidInput(f"{found.shown} has no features.", "Give a file or a layer that has features.")
-        return gdf, sha256_file(found.source)
+        return gdf, sha256_file(found.source) if known is None else known
 
 
 def save_gdf(
@@ -91,6 +94,8 @@ def save_gdf(
     uri: str | os.PathLike[str],
     minio_client: Any = None,
     layer: str = "result",
+    *,
+    hashed: bool = True,
     **kwargs: Any,
 ) -> str:
     """Write features to the file at `uri`, in the format of its suffix.
@@ -111,13 +116,16 @@ def save_gdf(
         The storage client for ``s3://``.
     layer : str
         The layer's name, where the format keeps one.
+    hashed : bool
+        Without it the caller reads the whole file once more, which finds damage, and hashes it then: here the
+        features are only counted.
     **kwargs
         Passed to `pyogrio.raw.write`, for GeoParquet to `GeoDataFrame.to_parquet`.
 
     Returns
     -------
     str
-        The sha256 of the file, 64 hex digits.
+        The sha256 of the file, 64 hex digits; empty where it is not `hashed`.
 
     Raises
     ------
@@ -133,20 +141,20 @@ def save_gdf(
     if kind_of_data(gdf) != "vector":
         raise cannot_hold(gdf, uri, "vector")
     with written(uri, "application/octet-stream", minio_client) as path:
-        _save(gdf, path, layer, kwargs)
+        _save(gdf, path, layer, kwargs, read_back=hashed)
         size = path.stat().st_size
         progress.current().transferred(size, size)
-        return sha256_file(path)
+        return sha256_file(path) if hashed else ""
 
 
-def _save(gdf: gpd.GeoDataFrame, path: Path, layer: str, kwargs: dict[str, Any]) -> None:
+def _save(gdf: gpd.GeoDataFrame, path: Path, layer: str, kwargs: dict[str, Any], *, read_back: bool) -> None:
     driver = _driver(path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.new_folder(path.parent) as folder:
             partial = folder / path.name
             with _writing(path, folder):
-                write_frame(gdf, partial, driver, layer, kwargs)
+                write_frame(gdf, partial, driver, layer, kwargs, read_back=read_back)
             # What belonged to an older file of this name would be taken for a part of the new one.
             for stale in companions(path):
                 stale.unlink()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dissmodel import gdal_settings
 from dissmodel.errors import DissmodelWarning, InvalidInput, MissingModule, extra_hint
 from dissmodel.io.fields import Field, datetime_texts, fields_of, refuse_repeated
+from dissmodel.io.geopackage import stated_size
 from dissmodel.io.layer import has_pyarrow, open_layer, require_pyarrow
 from dissmodel.io.vector_limits import (
     FORMATS,
@@ -46,9 +47,18 @@ _NUMBERS_AS_TEXT = {"ESRI Shapefile", "GeoJSON"}
 
 
 def write_frame(
-    frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, options: Mapping[str, Any]
+    frame: gpd.GeoDataFrame,
+    path: Path,
+    driver: str,
+    layer: str,
+    options: Mapping[str, Any],
+    *,
+    read_back: bool = True,
 ) -> None:
     """Write a frame into a new file, read it back, and warn of what the format can't hold.
+
+    Without `read_back`, which needs a caller that reads all of the file itself, the features of a GeoPackage
+    are only counted.
 
     `driver` is GDAL's, or "Parquet"; `options` are for `pyogrio.raw.write` or `GeoDataFrame.to_parquet`.
     Raises InvalidInput if the format can't hold the data; UsageError if that takes pyarrow and it isn't
@@ -74,7 +84,8 @@ def write_frame(
         else:
             _through_numpy(path, geometries, fields, shared)
     indexed = driver == "GPKG" and "SPATIAL_INDEX" not in map(str.upper, options)
-    _check_written(path, driver, len(frame), fields, indexed=indexed)
+    whole = read_back or driver != "GPKG"
+    _check_written(path, driver, len(frame), fields, indexed=indexed, whole=whole)
 
 
 def _planned(
@@ -173,13 +184,45 @@ def _through_arrow(
         columns.append(arrow.array(values, kind, mask=null if null.any() else None))
         schema.append(arrow.field(field.name, columns[-1].type, metadata=metadata))
     geometry = free_name("geometry", {field.name.lower() for field in fields})
-    parts = [geometries[at : at + _AT_ONCE] for at in range(0, len(geometries), _AT_ONCE)]
-    wkb = [arrow.array(shapely.to_wkb(part, flavor="iso"), arrow.large_binary()) for part in parts]
-    # In one piece: GDAL writes each in a transaction of its own, which shows in a GeoPackage's bytes.
-    columns.append(arrow.chunked_array(wkb, arrow.large_binary()).combine_chunks())
+    columns.append(_wkb(geometries, arrow))
     schema.append(arrow.field(geometry, arrow.large_binary()))
     table = arrow.table(columns, schema=arrow.schema(schema))
     pyogrio.raw.write_arrow(table, path, geometry_name=geometry, **shared)
+
+
+def _wkb(geometries: NDArray[Any], arrow: Any) -> Any:
+    """Return geometries as ISO WKB, an Arrow array in one piece.
+
+    GDAL writes each piece in a transaction of its own, which shows in a GeoPackage's bytes.
+    """
+    alike = _alike_polygons(geometries)
+    if alike is not None:
+        offsets = np.arange(len(alike) + 1, dtype=np.int64) * alike.itemsize
+        buffers = [None, arrow.py_buffer(offsets), arrow.py_buffer(alike)]
+        return arrow.Array.from_buffers(arrow.large_binary(), len(alike), buffers)
+    parts = [geometries[at : at + _AT_ONCE] for at in range(0, len(geometries), _AT_ONCE)]
+    wkb = [arrow.array(shapely.to_wkb(part, flavor="iso"), arrow.large_binary()) for part in parts]
+    return arrow.chunked_array(wkb, arrow.large_binary()).combine_chunks()
+
+
+def _alike_polygons(geometries: NDArray[Any]) -> NDArray[Any] | None:
+    """Return polygons of as many vertices each, as cells are, as little-endian WKB; None for any others.
+
+    The polygons have one ring, in two dimensions.
+    """
+    count = int(shapely.get_num_coordinates(geometries[:1]).sum())
+    is_plain = (
+        (shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON)
+        & (shapely.get_num_coordinates(geometries) == count)
+        & (shapely.get_num_interior_rings(geometries) == 0)
+    )
+    if not count or not is_plain.all() or shapely.has_z(geometries).any() or has_m(geometries).any():
+        return None
+    head = [("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("vertices", "<u4")]
+    wkb = np.empty(len(geometries), [*head, ("xy", "<f8", (count, 2))])
+    wkb["order"], wkb["type"], wkb["rings"], wkb["vertices"] = 1, shapely.GeometryType.POLYGON, 1, count
+    wkb["xy"] = shapely.get_coordinates(geometries).reshape(-1, count, 2)
+    return wkb
 
 
 def _through_numpy(
@@ -266,10 +309,13 @@ def _time_pinned() -> Iterator[None]:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
-def _check_written(path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool) -> None:
+def _check_written(
+    path: Path, driver: str, count: int, fields: Sequence[Field], *, indexed: bool, whole: bool
+) -> None:
     """Read the file back: GDAL does not report a disk that is full at the very end. Warn of rounded numbers.
 
-    `indexed` says whether it has a spatial index. Raises OSError if not all of it is there.
+    `indexed` says whether it has a spatial index; without `whole`, geometries are counted, not read. Raises
+    OSError if not all of it is there.
     """
     import pyogrio  # noqa: PLC0415  (it loads pandas)
 
@@ -285,14 +331,18 @@ def _check_written(path: Path, driver: str, count: int, fields: Sequence[Field],
             if driver in _NUMBERS_AS_TEXT and field.kind in {"integer", "real"}
         ]
         columns = [name for _, name in numbers]
-        meta, _, geometry, values = pyogrio.raw.read(chosen.source, columns=columns)
+        meta, ids, _, values = pyogrio.raw.read(
+            chosen.source, columns=columns, read_geometry=whole, return_fids=True
+        )
     except (InvalidInput, pyogrio.errors.DataLayerError) as error:
         raise OSError(None, f"it is incomplete ({error})") from error
-    if len(geometry) != count:
-        raise OSError(None, f"only {len(geometry)} of {count} features arrived")
+    if len(ids) != count:
+        raise OSError(None, f"only {len(ids)} of {count} features arrived")
     if indexed and not info["capabilities"]["fast_spatial_filter"]:
         raise OSError(None, "its spatial index, which is written last, is missing")
     read = dict(zip(meta["fields"], values, strict=True))
+    if not whole and path.stat().st_size < stated_size(path):
+        raise OSError(None, "its end is missing")
     rounded = [field.name for field, name in numbers if not _equal(field, read[name])]
     if rounded:
         warnings.warn(

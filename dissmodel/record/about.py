@@ -105,7 +105,9 @@ def checked_orcid(text: str) -> str:
 class _Said(BaseModel):
     """A table of ``[about]``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=20_000)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=20_000, defer_build=True
+    )
 
 
 def _as_table(given: Any) -> Any:

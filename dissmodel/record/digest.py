@@ -10,6 +10,7 @@ from typing import Any
 
 # The paths of files are not part of what a run was: a pair that moves keeps its digest and its signatures.
 _OUTSIDE = frozenset({"record_digest", "output_path"})
+_SMALL = 2**16
 
 
 def new() -> hashlib._Hash:
@@ -29,7 +30,10 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_file(path: str | Path) -> str:
     """Return the sha256 of a file as 64 hex digits; the file streams, it is never read whole."""
     with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.sha256(head := stream.read(_SMALL))
+        if len(head) == _SMALL:  # else it is all; `file_digest` clears a buffer of 256 KiB first
+            hashlib.file_digest(stream, lambda: digest)
+        return digest.hexdigest()
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

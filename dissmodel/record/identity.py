@@ -179,8 +179,13 @@ def _of_package(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__pycache__"]
-        paths = (Path(folder, name) for name in names if name.endswith(".py"))
-        found |= {path.relative_to(root).as_posix(): sha256_file(path) for path in paths}
+        inside = Path(folder).relative_to(root).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        found |= {
+            f"{prefix}{name}": sha256_file(os.path.join(folder, name))  # noqa: PTH118  (there are many)
+            for name in names
+            if name.endswith(".py")
+        }
     return found
 
 

@@ -35,7 +35,7 @@ def _single_values(metrics: Any) -> dict[str, Any]:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class _File(_Part):

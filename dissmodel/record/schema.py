@@ -33,9 +33,12 @@ Status = Literal["pending", "running", "replacing", "completed", "failed", "inte
 
 
 class _Part(BaseModel):
-    """A part of a record; fields that a newer version wrote survive a round trip."""
+    """A part of a record; fields that a newer version wrote survive a round trip.
 
-    model_config = ConfigDict(extra="allow")
+    Its validator is built on first use: a part that only others hold needs none of its own.
+    """
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     RARE: ClassVar[frozenset[str]] = frozenset()
     """Fields that are written only where they have a value, so that other records stay as they were."""
@@ -313,6 +316,7 @@ class ExperimentRecord(_Part):
     """The record of one run: what ran, on what, with what, and what came out.
 
     Executors receive it, mutate it (they may assign ``metrics`` wholesale) and return it from ``save``.
+    ``cog``: the GeoTIFFs of the result were made Cloud Optimized.
 
     >>> record = ExperimentRecord(model_name="coastal_raster")
     >>> record.output_sha256 = "ab" * 32
@@ -320,7 +324,7 @@ class ExperimentRecord(_Part):
     True
     """
 
-    RARE = frozenset({"sources", "class_map", "until", "not_kept", "tiles", "sweep", "about"})
+    RARE = frozenset({"sources", "class_map", "until", "not_kept", "cog", "tiles", "sweep", "about"})
 
     # — the fields of the public DisSModel 0.6 —
     experiment_id: str = Field(default_factory=lambda: uuid4().hex)
@@ -365,6 +369,7 @@ class ExperimentRecord(_Part):
     class_map: dict[str, Any] = Field(default_factory=dict)
     until: str = ""
     not_kept: bool = False
+    cog: bool = False
     tiles: Tiles | None = None
     sweep: SweepRuns | None = None
     about: dict[str, Any] = Field(default_factory=dict)

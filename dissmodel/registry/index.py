@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dissmodel.config import UserSettings, load_settings, parse_remote
 from dissmodel.errors import DissmodelError, InvalidInput, UsageError, did_you_mean
 from dissmodel.progress import current
 from dissmodel.record.git import checkout_of
 from dissmodel.registry import plugins
-from dissmodel.registry.catalog import Catalog, read_catalog
 from dissmodel.registry.spec import Spec, load_spec
 from dissmodel.registry.state import (
     State,
@@ -23,6 +23,9 @@ from dissmodel.registry.state import (
     snapshot_of,
     synced_names,
 )
+
+if TYPE_CHECKING:
+    from dissmodel.registry.catalog import Catalog
 
 MOST = 10_000
 """How many models a registry may have."""
@@ -126,6 +129,8 @@ def entries_of(registry: Registry) -> tuple[RegistryEntry, ...]:
 
 def catalog_of(registry: Registry) -> Catalog:
     """Return what the registry's ``catalog.yaml`` says about its models; it never fails."""
+    from dissmodel.registry.catalog import Catalog, read_catalog  # noqa: PLC0415  (a run reads none)
+
     if registry.folder is None:
         return Catalog()
     if not registry.in_place and (

@@ -9,8 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from dissmodel import __version__
 from dissmodel.config import toml
 from dissmodel.config.level import API_LEVEL, is_met
@@ -276,6 +274,8 @@ def _brief(value: object) -> str:
 def _check_version(path: Path, wanted: str | None) -> None:
     if not wanted:
         return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  (few specs have a range)
+
     try:
         is_admitted = is_met(SpecifierSet(wanted, prereleases=True))
     except InvalidSpecifier:

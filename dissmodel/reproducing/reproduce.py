@@ -289,6 +289,7 @@ def _run_request(
         overwrite=request.overwrite,
         seed=record.seed,
         until=record.until,
+        cog=record.cog,
         threads=request.threads if request.threads is not None else thread_limit(record),
         memory=None if record.tiles is None else record.tiles.memory,
         command=request.command,

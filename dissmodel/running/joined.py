@@ -71,7 +71,7 @@ def join(first: First, others: Sequence[tuple[OtherInput, AtHand]], info: ModelI
         first, or is on other cells and it was not said how values are read onto these.
     """
     given = [*first.fields, *(name for one, _ in others for name in one.fields)]
-    with open_dataset(first.here.path, fmt=first.format, layer=first.layer) as (data, _):
+    with open_dataset(first.here.path, fmt=first.format, layer=first.layer, known="") as (data, _):
         space = _Space(_plain(data, first.here.shown), first)
         names = space.find_names(given, info)
         reads = [dict(_read(space, other, here, info)) for other, here in others]
@@ -179,7 +179,7 @@ class _Space:
 
 def _read(space: _Space, other: OtherInput, here: AtHand, info: ModelInfo) -> Iterator[tuple[str, FieldRead]]:
     """Read the fields of an input onto the space; yield each with its band or column, and how it was read."""
-    with _no_layers(), open_dataset(here.path) as (opened, _):
+    with _no_layers(), open_dataset(here.path, known="") as (opened, _):
         data = _plain(opened, here.shown)
         for name, band in _fields(space, data, other, here, info).items():
             is_class = name in info.legends

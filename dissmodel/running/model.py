@@ -84,7 +84,8 @@ class DataRequest(ModelRequest):
     `column_map` are canonical name → name in the file, `class_map` is field → table of codes; they win over
     those of the TOML; `format` is ``auto``, ``raster``, ``tiff`` or ``vector``; `layer` is which of several
     datasets. `fields` has the names of fields that the first input is given for → its band or column, empty
-    for its only one; `others` are the inputs beside it.
+    for its only one; `others` are the inputs beside it. `cog`: GeoTIFFs of the result are to be Cloud
+    Optimized; None: as ``output.cog`` is set.
     """
 
     output: str | None = None
@@ -96,6 +97,7 @@ class DataRequest(ModelRequest):
     overwrite: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
     others: tuple[OtherInput, ...] = ()
+    cog: bool | None = None
 
     def record(self, name: str, spec: Spec | None, resolved: ResolvedParameters) -> ExperimentRecord:
         """Return a run's record with what the request says, before its input is looked at."""

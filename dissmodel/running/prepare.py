@@ -22,6 +22,7 @@ from dissmodel.record import DataSource, ExperimentRecord, OtherSource, identity
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.lineage import find_origin
 from dissmodel.record.redact import redact_argv
+from dissmodel.running import cogs
 from dissmodel.running.destination import Destination, check, choose
 from dissmodel.running.input_watch import InputWatch
 from dissmodel.running.model import DataRequest, OpenedModel, class_map_files, parameter_layers
@@ -200,7 +201,10 @@ def prepare(request: RunRequest, model: OpenedModel, reporter: Reporter, stack: 
     paths = [one.path for one in (*named.values(), *others.values())]
     files += tuple(file for path in paths for file in (path, *companions(path), *sidecars(path)))
     destination = _free_destination(request, host.info, files)
-    read = () if here.is_word else (source, *beside)
+    record.cog, read = (
+        cogs.wanted(request, host.info, here, destination),
+        () if here.is_word else (source, *beside),
+    )
     watch = InputWatch(tuple(dict.fromkeys(files)))  # before they are hashed
     stack.callback(watch.close)
     inputs = observe(record.source, here, read) if read else {}

@@ -12,7 +12,6 @@ from typing import Any
 from dissmodel.errors import UsageError, shell_word
 from dissmodel.executor.parameters import ParameterLayer
 from dissmodel.experiment.at_hand import AtHand
-from dissmodel.experiment.recorded_input import run_again
 from dissmodel.record import ExperimentRecord
 from dissmodel.running.model import OpenedModel
 
@@ -77,6 +76,8 @@ def refuse_hidden(record: ExperimentRecord, path: str) -> None:
     """Refuse a record that hides the value of a parameter."""
     hidden = sorted(name for name, value in record.parameters.items() if _hides(value))
     if hidden:
+        from dissmodel.experiment.recorded_input import run_again  # noqa: PLC0415  (few runs repeat another)
+
         raise UsageError(
             f"{path}: it does not hold the value of {', '.join(hidden)}, which was secret.",
             f"Run the model with it again: {run_again(record)}"

@@ -18,7 +18,7 @@ from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, UsageError
 from dissmodel.executor.config import RunContext
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import MAIN, Code, ExperimentRecord, store
-from dissmodel.running import account
+from dissmodel.running import account, cogs
 from dissmodel.running.destination import replaced
 from dissmodel.running.listening import Listener, listening
 from dissmodel.running.model import open_model
@@ -139,6 +139,7 @@ def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclu
             write_profiling(saved, work)
         listener.phase("promote")
         take_over(work, opening.model_name, lambda: threads.issuperset(threading.enumerate()))
+        cogs.optimize(opening, saved, work, prepared.model.host.info)
         old = frozenset(replaced(destination, keep=prepared.inputs))
         tag = opening.experiment_id[:SHORT_ID]
         results = collect(work, saved, destination, tag=tag, free=old, as_laid_out=typed is not None)

@@ -10,7 +10,7 @@ from dissmodel import known_models, markup
 from dissmodel.errors import DissmodelError
 from dissmodel.executor import parameters
 from dissmodel.executor.host import InProcess, ModelInfo, Reach
-from dissmodel.registry import index, plugins
+from dissmodel.registry import built_in, index, plugins
 from dissmodel.running.model import ModelRequest, known_model, load, open_model, parameter_layers
 
 
@@ -67,12 +67,18 @@ class ModelView:
 def list_models() -> ModelList:
     """Return every model that an installed package or a registry offers; a broken one is a problem, no error.
 
-    What a registry offers is shown as its TOML has it; nothing is installed for that.
+    What a registry offers is shown as its TOML has it, and a built-in model as its source has it: neither is
+    loaded, and nothing is installed for that.
     """
     models = []
     problems = []
     unknown = []
     for offer in plugins.offers():
+        is_built_in = offer.origin == plugins.BUILTIN
+        declared = built_in.declaration(offer.entry_point.value) if is_built_in else None
+        if declared is not None:
+            models.append(ModelRow(offer.name, declared.substrate, offer.origin, declared.summary))
+            continue
         try:
             model = load(offer.load)
             host = InProcess(model.executor, model.origin)

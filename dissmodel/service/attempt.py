@@ -6,12 +6,14 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dissmodel import temporary
 from dissmodel.config import load_settings
+from dissmodel.engines import EngineLost
 from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.at_hand import AtHand
 from dissmodel.experiment.layout import RECORD
@@ -24,7 +26,8 @@ from dissmodel.running.profiling import SHORT_ID, profiling_name, profiling_text
 from dissmodel.service import inputs, packages
 from dissmodel.service.documents import MAX_BYTES, Ended, Outcome, Problem, Request
 from dissmodel.service.hold import Hold, LetGo, Times
-from dissmodel.service.job_process import JobEnd, JobProcess
+from dissmodel.service.job_engine import JobEngine
+from dissmodel.service.job_process import Job, JobEnd, JobProcess
 from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.state import DELIVER
@@ -52,6 +55,7 @@ def attempt(
     stop: threading.Event,
     threads: int | None = None,
     times: Times | None = None,
+    engine: JobEngine | None = None,
 ) -> bool:
     """Try a job that was taken: run it and deliver the result; return whether the result is in the place now.
 
@@ -72,12 +76,14 @@ def attempt(
         How many threads the model may use; by default all.
     times : Times, optional
         How long it waits for what.
+    engine : JobEngine, optional
+        Where the run's process is; by default on this machine.
     """
     times = times or Times()
     hold = Hold(
         job, queue=queue, truth=truth, worker=worker, lease_s=settings.lease_s, stop=stop, times=times
     )
-    tried = _Attempt(hold, truth, queue, settings, threads, times)
+    tried = _Attempt(hold, truth, queue, settings, threads, times, engine)
     try:
         if hold.take() != "lost":
             with hold.kept():
@@ -100,6 +106,7 @@ class _Attempt:
     settings: ServiceSettings
     threads: int | None
     times: Times
+    engine: JobEngine | None = None
     request: Request | None = None
     counted: int = 0
     failures: int = 0
@@ -118,6 +125,11 @@ class _Attempt:
                 self._try()
             except LetGo:
                 self._let_go()
+        except EngineLost as error:  # no fault of the job
+            _log.warning(error.message, extra=self._about(code=error.code))
+            self._take_back()
+            if self.hold.beat() != "lost":
+                self._wait_again(0)
         except StorageError as error:
             self._again(error)
         except DissmodelError as error:
@@ -146,7 +158,7 @@ class _Attempt:
             return
         self.hold.allow(request.timeout_s)
         _log.info("The attempt begins.", extra=self._about(attempt=self.counted))
-        with temporary.new_folder(_made(self.settings.data_dir / "scratch")) as folder:
+        with temporary.new_folder(_made(self.settings.scratch)) as folder:
             scratch = folder / f"{self.job}.{self.hold.token}"
             scratch.mkdir()
             ended = self._ran(request, scratch)
@@ -162,7 +174,7 @@ class _Attempt:
 
     def _ran(self, request: Request, scratch: Path) -> JobEnd:
         """Fetch and install what the run needs, then run it; say how that ended."""
-        core = load_settings()
+        core = load_settings(given=self.engine.given if self.engine is not None else None)
         result = scratch / "result"
         result.mkdir()
         with reporting(self.hold), contextlib.ExitStack() as stack:
@@ -187,6 +199,12 @@ class _Attempt:
                     name: stack.enter_context(inputs.fetched(one.place, self.settings))
                     for name, one in zip(request.inputs, given, strict=True)
                 }
+            if self.engine is not None:
+                found = inputs.shared(found, scratch / "input")
+                others = {
+                    name: inputs.shared(one, scratch / f"input-{number}")
+                    for number, (name, one) in enumerate(others.items())
+                }
             task = Task(
                 request=request,
                 folder=result,
@@ -198,7 +216,8 @@ class _Attempt:
                 recorded=path,
             )
             self.hold.check()
-            process = JobProcess(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self.hold)
+            start: Callable[..., Job] = JobProcess if self.engine is None else self.engine.start
+            process = start(task, scratch, data_dir=core.data_dir, trust=core.trust, hold=self.hold)
             stack.callback(process.close)
             while (ended := process.wait(_LOOK_S)) is None:
                 if (why := self.hold.why) is not None:

@@ -37,9 +37,9 @@ CREATE TABLE job (
     id TEXT PRIMARY KEY, submitted_at TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
     request TEXT NOT NULL, document TEXT, has_ended INTEGER NOT NULL DEFAULT 0, sweep TEXT
 );
-CREATE INDEX job_of_sweep ON job (sweep, submitted_at) WHERE sweep NOT NULL;
-CREATE INDEX job_by_time ON job (submitted_at, id);
-CREATE INDEX job_by_model ON job (model, submitted_at, id);
+CREATE INDEX job_by_time ON job (submitted_at, id, model, state);
+CREATE INDEX job_by_model ON job (model, submitted_at, id, state);
+CREATE INDEX job_by_state ON job (state, submitted_at, id, model);
 CREATE INDEX job_open ON job (id) WHERE NOT has_ended;
 """
 _INSERT = """
@@ -50,18 +50,20 @@ round(86400 * (
     julianday(json_extract(document, '$.finished_at')) - julianday(json_extract(document, '$.started_at'))
 ), 3)
 """
-_CHOSEN = f"""
-(:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
-AND (:states IS NULL OR instr(:states, '<' || state || '>') > 0)
-AND (:since IS NULL OR submitted_at >= :since) AND (:until IS NULL OR submitted_at <= :until)
-AND (:shortest IS NULL OR {_LASTED} >= :shortest) AND (:longest IS NULL OR {_LASTED} <= :longest)
-"""  # noqa: S608  (as below)
-_COUNT = f"SELECT count(*) FROM job WHERE {_CHOSEN}"  # noqa: S608  (constants)
-_PAGE = f"""
-SELECT id, submitted_at, request, document FROM job
-WHERE {_CHOSEN} AND (:time IS NULL OR (submitted_at, id) < (:time, :id))
-ORDER BY submitted_at DESC, id DESC LIMIT :limit
-"""  # noqa: S608  (as above)
+# Only what is asked for is in a statement, so that the documents of all jobs are read for a time taken alone.
+_CONDITIONS = {
+    "models": "model IN (SELECT value FROM json_each(:models))",
+    "states": "state IN (SELECT value FROM json_each(:states))",
+    "since": "submitted_at >= :since",
+    "until": "submitted_at <= :until",
+    "shortest": f"{_LASTED} >= :shortest",
+    "longest": f"{_LASTED} <= :longest",
+}
+_COUNT = "SELECT count(*) FROM job WHERE {}"
+_PAGE = """
+SELECT id, submitted_at, request, document FROM job WHERE {}
+AND (:time IS NULL OR (submitted_at, id) < (:time, :id)) ORDER BY submitted_at DESC, id DESC LIMIT :limit
+"""
 _STATES = "SELECT state, count(*) FROM job GROUP BY state"
 _SWEEPS = """
 SELECT sweep, submitted_at, model, json_extract(request, '$.submitted_by'), count(*) FROM job
@@ -111,7 +113,7 @@ class Board(CacheFile):
         mark = zlib.crc32(f"{_VERSION} {service.truth.place.uri}".encode()) >> 1
         super().__init__(file, version=mark)
         self._service, self._completed = service, completed
-        self._refreshing = threading.Lock()
+        self._refreshing, self._listing = threading.Lock(), threading.Lock()
         # At which opening of the file it had the jobs of the place. Not which file: one that is removed and
         # made anew may have the same inode.
         self._listed = 0
@@ -162,17 +164,17 @@ class Board(CacheFile):
         self.refresh()
         time_text, job = _begin(after)
         statuses = {status} if isinstance(status, str) else set(status or ())
-        named = [f"<{one}>" for one in get_args(State) if statuses & {one, LEGACY.get(one)}]
-        values = {
-            "limit": limit + 1,
+        named = [one for one in get_args(State) if statuses & {one, LEGACY.get(one)}]
+        values: dict[str, Any] = {
             "models": json.dumps([model] if isinstance(model, str) else model) if model is not None else None,
-            "states": "".join(named) if status is not None else None,
-            "time": time_text,
-            "id": job,
+            "states": json.dumps(named) if status is not None else None,
             **dict(zip(("since", "until", "shortest", "longest"), (*submitted, *seconds), strict=True)),
         }
-        ((total,),) = self._rows(_COUNT, values)
-        rows = self._rows(_PAGE, values)
+        asked = [condition for name, condition in _CONDITIONS.items() if values[name] is not None]
+        where = " AND ".join(asked) or "TRUE"
+        values |= {"limit": limit + 1, "time": time_text, "id": job}
+        ((total,),) = self._rows(_COUNT.format(where), values)
+        rows = self._rows(_PAGE.format(where), values)
         entries = self._service.entries(*(row[0] for row in rows))
         jobs = [_shown(row[2], row[3], entries.get(row[0])) for row in rows[:limit]]
         following = f"{rows[limit - 1][1]}~{rows[limit - 1][0]}" if len(rows) > limit else None
@@ -208,20 +210,31 @@ class Board(CacheFile):
         """Return the models that jobs have named, at most `MOST`."""
         return [model for (model,) in self._rows(_MODELS)]
 
-    def refresh(self) -> None:
-        """Bring the list up to date: jobs that other servers took, and those that have ended since."""
+    def refresh(self, *, ahead: bool = False) -> None:
+        """Bring the list up to date: jobs that other servers took, and those that have ended since.
+
+        `ahead`: jobs of other servers are looked for before somebody has to wait for that.
+        """
+        self._rows("SELECT 1")  # now it is known whether the file is a new one
+        listed_s = max(_LISTED_S, 20 * self._listing_s) * (1 if ahead else 2)
+        is_known = self._openings == self._listed
+        is_due = not is_known or time.monotonic() - self._listed_at >= listed_s
+        if is_due and self._listing.acquire(blocking=not is_known):  # one that lists is enough
+            try:
+                if self._openings != self._listed or is_known:
+                    self._list()
+            finally:
+                self._listing.release()
         with self._refreshing:
-            self._rows("SELECT 1")  # now it is known whether the file is a new one
             now = time.monotonic()
-            is_old = now - self._listed_at >= max(_LISTED_S, 20 * self._listing_s)
-            if is_old or self._openings != self._listed:
-                self._listed = self._openings
-                self._list()
-                self._listed_at = time.monotonic()
-                self._listing_s = self._listed_at - now
             if now - self._fresh_at >= _FRESH_S:
                 self._fresh_at = now
                 self._settle()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many jobs are in each state."""
+        self.refresh()
+        return dict(self._rows(_STATES))
 
     def numbers(self) -> Mapping[str, Any]:
         """Return how many jobs are in each state and failed with each code, and runs with their seconds."""
@@ -230,11 +243,14 @@ class Board(CacheFile):
         return {"states": dict(states), "codes": dict(codes), "seconds": seconds}
 
     def _list(self) -> None:
+        began, opening = time.monotonic(), self._openings
         known = {job for (job,) in self._rows("SELECT id FROM job")}
         there = {job for job, names in self._service.truth.jobs() if REQUEST in names}
         found = _each(self._service.truth.request, sorted(there - known))
         self._write_all("DELETE FROM job WHERE id = ?", [(job,) for job in known - there])
         self._write_all(_INSERT, [_row(one) for one in found if one is not None])
+        self._listed, self._listed_at = opening, time.monotonic()
+        self._listing_s = self._listed_at - began
 
     def _settle(self) -> None:
         rows = self._rows("SELECT id, request FROM job WHERE NOT has_ended")

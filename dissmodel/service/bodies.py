@@ -69,6 +69,7 @@ class _Data(BaseModel):
     )
     resample: Method | None = None
     seed: int | None = Field(default=None, ge=0, lt=1 << 63)
+    cog: bool | None = Field(default=None, description="whether GeoTIFFs of the result are Cloud Optimized")
 
 
 class Job(_Data, JobRequest):

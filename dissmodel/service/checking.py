@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dissmodel.errors import DissmodelError
+from dissmodel.errors import DissmodelError, StorageError
 from dissmodel.experiment.naming import renamed
 from dissmodel.running.others import given_inputs
 from dissmodel.service import foreign, inputs
@@ -54,7 +54,14 @@ def check(service: Service, fields: Mapping[str, Any], find: Callable[[], Model]
         pairs = list(_at_hand(service, asked, stack, names, told))
         given = {name: asked[name] for name in (*_MAPS, "parameters", "input_fields", "commit", "spec")}
         given |= {"name": model.name, "inputs": pairs, "memory": service.settings.memory}
-        said = foreign.run("dissmodel.service.examine", given=json.dumps(given, default=str))
+        try:
+            said = foreign.run("dissmodel.service.examine", given=json.dumps(given, default=str))
+        except StorageError as error:
+            if error.code != "process_failed":
+                raise
+            what = "It could not be checked here: that took too long, or too much memory."
+            told.append({"severity": "warning", "subject": "inputs", "message": what, "hint": ""})
+            return Findings(told)
     found = json.loads(said)
     told += [{name: renamed(text, names) for name, text in one.items()} for one in found["findings"]]
     return Findings(told, found["parameters"], model.name)

@@ -118,6 +118,7 @@ def _run(task: Task, reporter: Reporter) -> Path:
         layer=asked.layer,
         seed=asked.seed,
         until=asked.until,
+        cog=asked.cog,
         **shared,
     )
     return run(request, reporter).record_path

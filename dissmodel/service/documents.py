@@ -121,7 +121,7 @@ class Request(_Document):
         Other inputs by name; the URIs as `dissmodel.service.inputs` admitted them, each with its band.
     input_fields : Mapping of str to str
         The fields that the input is given for, as `dissmodel.running.others.given_inputs` returns them.
-    input_format, layer, parameters, column_map, band_map, class_map, seed, resample
+    input_format, layer, parameters, column_map, band_map, class_map, seed, resample, cog
         As `dissmodel.api.run` takes them.
     output_suffix : str or None
         The suffix of the result, a slash for a folder; None: as the model has it.
@@ -152,6 +152,7 @@ class Request(_Document):
     input_fields: Mapping[str, str] = Field(default_factory=dict)
     output_suffix: str | None = None
     resample: Method | None = None
+    cog: bool | None = None
     input_format: Literal["auto", "raster", "tiff", "vector"] = "auto"
     layer: str | None = None
     parameters: Mapping[str, Any] = Field(default_factory=dict)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 from dissmodel import temporary
@@ -13,6 +15,7 @@ from dissmodel.service.job_process import furnished
 
 _PATIENCE_S = 60
 _MAX_CHARACTERS = 8 << 20
+_AT_ONCE = threading.Semaphore(max(2, os.cpu_count() or 1))
 
 
 def run(module: str, *words: str, given: str = "") -> str:
@@ -23,7 +26,7 @@ def run(module: str, *words: str, given: str = "") -> str:
     StorageError
         If it fails, or takes more than a minute (code ``"process_failed"``).
     """
-    with temporary.new_folder() as folder:
+    with _AT_ONCE, temporary.new_folder() as folder:
         settings = load_settings()
         command: Sequence[str] = [sys.executable, "-m", module, *words]
         try:

@@ -6,16 +6,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
 from dissmodel.errors import DissmodelError
-from dissmodel.record.redact import redact
-from dissmodel.service.documents import LINE_LENGTH, LOG_LINES, storable
-from dissmodel.service.queue import KEPT_LINES, Answer, Progress, Queue, QueueAway
+from dissmodel.service.queue import KEPT_LINES, Answer, Queue, QueueAway
+from dissmodel.service.told import Told
 from dissmodel.service.truth import Truth
 
 Why = Literal["cancelled", "lost", "timeout", "stopped"]
@@ -50,7 +48,7 @@ class LetGo(BaseException):
     """The job has to be let go, see `Hold.why`; no error, so that nothing takes it for a failure."""
 
 
-class Hold:
+class Hold(Told):
     """The lease of a job, kept by a thread, and what is told of the job; a reporter too.
 
     Attributes
@@ -73,17 +71,13 @@ class Hold:
         stop: threading.Event,
         times: Times,
     ) -> None:
+        super().__init__()
         self.job, self.token = job, uuid4().hex
         self._until = float("inf")
         self._queue, self._truth, self._worker, self._stop = queue, truth, worker, stop
         self._lease_s, self._times = lease_s, times
         self._why: Why | None = None
         self._over = threading.Event()
-        self._progress = Progress()
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
-        self._logged = 0
-        self._lock = threading.Lock()
-        self._is_new = False
         self._beating = threading.Thread(target=self._beat_on, daemon=True)
 
     @property
@@ -95,17 +89,6 @@ class Hold:
             elif self._stop.is_set():
                 self._why = "stopped"
         return self._why
-
-    @property
-    def log(self) -> tuple[str, ...]:
-        """The last lines of the run."""
-        with self._lock:
-            return tuple(self._lines)
-
-    @property
-    def logged(self) -> int:
-        """How many lines the run has had in all."""
-        return self._logged
 
     def allow(self, seconds: float) -> None:
         """Let the job take so many seconds from now on."""
@@ -119,11 +102,7 @@ class Hold:
         QueueAway
             If the queue does not answer.
         """
-        with self._lock:
-            lines = tuple(self._lines)[-KEPT_LINES:]
-            progress = replace(self._progress, lines=lines, logged=self._logged)
-            self._is_new = False
-        answer = self._queue.beat(self.job, self.token, progress, self._worker)
+        answer = self._queue.beat(self.job, self.token, self.news(KEPT_LINES), self._worker)
         if answer == "lost":
             self._why = "lost"
         return answer
@@ -177,27 +156,10 @@ class Hold:
         """Tell how far the phase is, in bytes."""
         self.step(done, total)
 
-    def tell(self, phase: str | None, done: int = 0, total: int = 0) -> None:
-        """Tell a phase, None: the same, and how far it is; the next beat takes it along."""
-        with self._lock:
-            self._progress = Progress(self._progress.phase if phase is None else phase, done, total)
-            self._is_new = True
-
-    def warn(self, message: str) -> None:
-        """Keep a warning in the log of the run."""
-        self.output(f"warning: {message}")
-
-    def output(self, line: str) -> None:
-        """Keep a line in the log of the run."""
-        with self._lock:
-            self._lines.append(storable(redact(line[: 2 * LINE_LENGTH])[:LINE_LENGTH]))
-            self._logged += 1
-            self._is_new = True
-
     def _beat_on(self) -> None:
         last = time.monotonic()
         while not self._over.wait(min(_NEWS_S, self._lease_s / 3)) and self._why != "lost":
-            if self._is_new or time.monotonic() - last >= self._lease_s / 3:
+            if self.is_new or time.monotonic() - last >= self._lease_s / 3:
                 last = time.monotonic()
                 self.beat()
 

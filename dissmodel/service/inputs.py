@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,6 +110,23 @@ def recorded(source: Source, settings: ServiceSettings, data: DataSource) -> Ite
                 return
     assert first is not None  # there was at least one place
     raise first
+
+
+def shared(found: AtHand, folder: Path) -> AtHand:
+    """Return an input as other machines can read it: what was fetched into the cache is copied into a folder.
+
+    What was not fetched stays: its path is in the record, and a record beside it is looked for.
+
+    Raises
+    ------
+    OSError
+        If it can't be copied.
+    """
+    if found.fetched is None:
+        return found
+    shutil.copytree(found.path.parent, folder)  # only the input is there, and what belongs to it
+    path = folder / found.path.name
+    return replace(found, path=path, fetched=replace(found.fetched, path=path))
 
 
 def _is_key(key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -12,15 +13,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from platformdirs import user_cache_dir
 
 from dissmodel.record.known_secrets import is_secret_variable
 from dissmodel.service.documents import LINE_LENGTH, Problem
-from dissmodel.service.hold import Hold
 from dissmodel.service.task import Task
+from dissmodel.service.told import Told
 
+_PR_SET_DUMPABLE = 4
 _LONGEST = 1 << 20
 _READERS_S = 3.0
 _NAMES = frozenset(
@@ -54,7 +56,23 @@ class JobEnd:
     crashed: str = ""
 
 
-class JobProcess:
+class Job(Protocol):
+    """The process of an attempt, on this machine or elsewhere."""
+
+    def wait(self, seconds: float) -> JobEnd | None:
+        """Return how it ended; None if it has not ended within so many seconds."""
+
+    def stop(self, patience: float) -> JobEnd | None:
+        """Let it end and leave a record; kill it, and all that it started, after so many seconds.
+
+        Returns how it ended; None if it can't be killed now.
+        """
+
+    def close(self) -> None:
+        """End it, and all that it started."""
+
+
+class JobProcess(Job):
     """Runs a task in a process of its own, in a session of its own.
 
     `scratch` is a folder for all that the process writes; `trust` are the packages that the user trusts. How
@@ -62,7 +80,7 @@ class JobProcess:
     """
 
     def __init__(
-        self, task: Task, scratch: Path, *, data_dir: Path, trust: Sequence[str], hold: Hold
+        self, task: Task, scratch: Path, *, data_dir: Path, trust: Sequence[str], hold: Told
     ) -> None:
         self._scratch, self._hold = scratch, hold
         self._end: dict[str, Any] | None = None
@@ -207,3 +225,10 @@ def environment(own: Mapping[str, str], scratch: Path) -> dict[str, str]:
     caches = {"NUMBA_CACHE_DIR": cache / "numba", "MPLCONFIGDIR": cache / "matplotlib"}
     told = {name: str(folder) for name, folder in folders.items()}
     return {name: str(folder) for name, folder in caches.items()} | kept | told
+
+
+def hide_environment() -> None:
+    """Let no process of this user read the environment of this process: it may hold credentials."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)

@@ -18,6 +18,7 @@ from dissmodel.service.jobs import RUN, utc
 from dissmodel.service.legacy import Key
 from dissmodel.service.parts import Parts, parts_of
 from dissmodel.service.refusals import refused
+from dissmodel.service.sweep_summary import summary_of
 from dissmodel.service.sweeps import Sweeps
 from dissmodel.sweeping.folder import column_of_metric, column_of_varied
 
@@ -90,10 +91,22 @@ def table(sweep_id: Id, request: Request) -> PlainTextResponse:
     """Return all rows as a CSV, with columns as ``dissmodel sweep`` names them."""
     parts = parts_of(request)
     sweep = Sweeps(parts.service).look(sweep_id)
-    found = [one for at in range(0, len(sweep.rows), MOST) for one in runs(parts, sweep, at, MOST)]
+    found = _all_runs(parts, sweep)
     name = f'attachment; filename="{sweep_id[:8]}.runs.csv"'
     text = as_csv(_cells(found))
     return PlainTextResponse(text, media_type="text/csv", headers={"Content-Disposition": name})
+
+
+@loaded_by_pages.get("/sweeps/{sweep_id}/summary")
+def summary(sweep_id: Id, request: Request) -> Mapping[str, Any]:
+    """Return statistics of the metrics over replicates, and sensitivity indices of a design that has them."""
+    parts = parts_of(request)
+    sweep = Sweeps(parts.service).look(sweep_id)
+    return summary_of(sweep, _all_runs(parts, sweep))
+
+
+def _all_runs(parts: Parts, sweep: Sweep) -> list[dict[str, Any]]:
+    return [one for at in range(0, len(sweep.rows), MOST) for one in runs(parts, sweep, at, MOST)]
 
 
 def shown(parts: Parts, sweep: Sweep) -> dict[str, Any]:

@@ -158,7 +158,8 @@ class Reconciler:
                 _LOG.warning("Jobs are not reconciled for now. %s %s", error.message, error.hint)
             self._failed = error.code
             return None
-        self.has_missed = any(map(math.isfinite, self._unknown.values()))
+        is_missed = any(map(math.isfinite, self._unknown.values()))
+        self.has_missed = is_missed or bool(self._left - sweeps.keys())
         if self._failed is not None:
             _LOG.info("Jobs are reconciled again.")
         self._failed = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
 
+from dissmodel.errors import DissmodelError
 from dissmodel.service.logs import log_to
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.worker import work
@@ -16,7 +18,11 @@ def main() -> None:
     """Work until a signal comes, or standard input ends: the server holds its other end."""
     threading.Thread(target=_watch, args=(sys.stdin.fileno(),), daemon=True).start()
     log_to()
-    work(ServiceSettings.load())
+    try:
+        work(ServiceSettings.load())
+    except DissmodelError as error:
+        logging.getLogger(__name__).error("%s %s", error.message, error.hint, extra={"code": error.code})  # noqa: TRY400  (no bug)
+        sys.exit(error.exit_code)
 
 
 def _watch(descriptor: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import socket
 import subprocess
@@ -84,7 +85,7 @@ def serve(
         listener = stack.enter_context(_listener(host, port))
         stack.enter_context(syncing.running())
         stack.enter_context(app.state.parts.indexing.running())
-        fresh = app.state.parts.board.refresh
+        fresh = functools.partial(app.state.parts.board.refresh, ahead=True)
         stack.enter_context(repeated(fresh, lambda _took_s: _FRESH_S, bug="the list of jobs is old"))
         stack.enter_context(_workers(workers))
         threading.Thread(target=_learn, args=(service,), daemon=True).start()

@@ -41,8 +41,9 @@ _GIVEN = (
     "class_map",
     "input_fields",
     "output_suffix",
+    "cog",
 )
-_LATER = frozenset({"inputs", "resample", "class_map", "input_fields", "output_suffix", "results"})
+_LATER = frozenset({"inputs", "resample", "class_map", "input_fields", "output_suffix", "results", "cog"})
 _LOG = logging.getLogger(__name__)
 
 

@@ -35,6 +35,10 @@ class ServiceSettings:
         Keys of administrators from ``API_KEYS``.
     buckets, hosts, inputs_folder
         What an input may be read from, besides the place of inputs.
+    engine : str
+        Where jobs run, as `dissmodel.engines.open_engine` takes it; empty: in processes of this machine.
+    scratch : Path
+        The folder of running jobs, which all workers of the engine see.
     memory : int or None
         How many bytes of memory a job may use.
     timeout_s, lease_s, sync_s : float
@@ -56,6 +60,8 @@ class ServiceSettings:
     buckets: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     inputs_folder: Path | None = None
+    engine: str = ""
+    scratch: Path = Path()
     memory: int | None = None
     timeout_s: float = TIMEOUT_S
     lease_s: float = LEASE_S
@@ -97,6 +103,8 @@ class ServiceSettings:
             buckets=_texts(settings, "service.buckets"),
             hosts=_texts(settings, "service.hosts"),
             inputs_folder=Path(folder).expanduser() if folder else None,
+            engine=_engine(settings),
+            scratch=settings.service_scratch,
             memory=parse_size(memory, "service.memory") if memory else None,
             timeout_s=_seconds(settings, environ, "service.timeout", "DISSMODEL_TIMEOUT", TIMEOUT_S),
             lease_s=_seconds(settings, environ, "service.lease", "", LEASE_S),
@@ -121,6 +129,15 @@ def _seconds(
     if seconds <= 0:
         raise UsageError(f"{name}: {text} seconds are no time.", "Write it as 30.", code="setting_value")
     return seconds
+
+
+def _engine(settings: UserSettings) -> str:
+    engine = settings.text("service.engine") or ""
+    if engine == "here":  # an engine, but a job in it can't be ended
+        raise UsageError(
+            "service.engine: here is no cluster.", "Leave the setting out.", code="setting_value"
+        )
+    return engine
 
 
 def _redis(environ: Mapping[str, str]) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import platform
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +22,8 @@ from dissmodel.experiment.layout import outputs_place
 from dissmodel.service.attempt import attempt
 from dissmodel.service.hold import Times
 from dissmodel.service.indexing import Indexing
+from dissmodel.service.job_engine import JobEngine
+from dissmodel.service.job_process import hide_environment
 from dissmodel.service.queue import Queue
 from dissmodel.service.queue.open import open_queue
 from dissmodel.service.reconcile import Reconciler
@@ -31,7 +31,6 @@ from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
 
-_PR_SET_DUMPABLE = 4
 _LOOK_S = 0.2
 _LAST_S = 5.0
 _log = logging.getLogger(__name__)
@@ -48,17 +47,23 @@ def work(
     Raises
     ------
     DissmodelError
-        If the place or the queue can't be opened.
+        If the place or the queue can't be opened, or ``service.engine`` is set wrong.
     """
     times = times or Times()
-    _hide()
+    hide_environment()
     truth = Truth(outputs_place(settings.place, StorageSettings.of(load_settings())))
     queue = open_queue(settings)
     reconciler = Reconciler(truth, queue, lease_s=settings.lease_s)
     worker = _Worker(
         worker_name(), truth, queue, settings, jobs, times, reconciler if drain else None, Indexing(truth)
     )
-    with worker.signals(), contextlib.closing(queue), reconciler.running():
+    with contextlib.ExitStack() as stack:
+        if settings.engine:
+            worker.engine = JobEngine(settings, jobs, worker.has_jobs)
+            stack.enter_context(worker.engine.running())
+        stack.enter_context(worker.signals())
+        stack.enter_context(contextlib.closing(queue))
+        stack.enter_context(reconciler.running())
         worker.work()
 
 
@@ -81,6 +86,7 @@ class _Worker:
     closing: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     active: set[str] = field(default_factory=set)
+    engine: JobEngine | None = None
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -121,7 +127,7 @@ class _Worker:
     def _take_jobs(self) -> None:
         while not self.closing.is_set():
             try:
-                job = self.queue.take(self.name, wait_s=1)
+                job = self.queue.take(self.name, wait_s=1) if self._has_room() else None
                 if job is None:
                     if self._is_drained():
                         return
@@ -137,13 +143,24 @@ class _Worker:
             self._attempt(job)
             self.active.discard(job)
 
+    def _has_room(self) -> bool:
+        """Return whether the engine can run one more job; if not, wait a second."""
+        if self.engine is None or self.engine.has_room(len(self.active)):
+            return True
+        self.closing.wait(1)
+        return False
+
+    def has_jobs(self) -> bool:
+        """Return whether a job runs here or waits."""
+        return bool(self.active) or sum(self.queue.counts().values()) > 0
+
     def _put_back(self, job: str) -> None:
         request = self.truth.request(job)
         if request is not None:
             self.queue.put(job, request.priority)
 
     def _attempt(self, job: str) -> None:
-        cpus = os.cpu_count() or 1
+        threads = None if self.jobs == 1 else max(1, (os.cpu_count() or 1) // self.jobs)
         try:
             is_delivered = attempt(
                 job,
@@ -152,8 +169,9 @@ class _Worker:
                 settings=self.settings,
                 worker=self.name,
                 stop=self.stop,
-                threads=None if self.jobs == 1 else max(1, cpus // self.jobs),
+                threads=threads if self.engine is None else self.engine.threads,
                 times=self.times,
+                engine=self.engine,
             )
             if is_delivered:
                 self.indexing.note(job)
@@ -165,10 +183,3 @@ class _Worker:
         if self.until_drained is None or self.active or self.until_drained.has_missed:
             return False
         return not sum(self.queue.counts().values())
-
-
-def _hide() -> None:
-    """Let no process of this user read the environment of this process: it may hold credentials."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)

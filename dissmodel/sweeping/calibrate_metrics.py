@@ -104,7 +104,7 @@ class MapOfField:
         declared: Field = Numbers()
         declared.__set_name__(MapOfField, self.field)
         table = None if self.class_map is None else read_class_map(self.class_map, self.field)
-        with open_dataset(self.place, layer=self.layer) as (data, _):
+        with open_dataset(self.place, layer=self.layer, known="") as (data, _):
             is_raster = isinstance(data, Bands | tuple)
             band = self.band
             if is_raster and not band and isinstance(data, Bands) and len(data.dtypes) == 1:

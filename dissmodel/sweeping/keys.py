@@ -34,8 +34,8 @@ def key_of_record(document: Mapping[str, Any]) -> str:
 
     It is the sha256 of the canonical JSON of what determines the run: model, the model's own code, all
     parameters (``1`` and ``1.0`` are one number), seed, the digests of the inputs and their sidecars, what
-    bands, columns and classes are called, layer, and the condition that ends it early. Where files are, and
-    what the run found, is no part of it.
+    bands, columns and classes are called, layer, the condition that ends it early, and whether GeoTIFFs are
+    Cloud Optimized. Where files are, and what the run found, is no part of it.
 
     `document` is a record as parsed from JSON.
     """
@@ -208,7 +208,7 @@ def _common(document: Mapping[str, Any]) -> dict[str, Any]:
         {name: one.get(name) for name in ("name", "checksum", "sidecars", "layer", "fields") if one.get(name)}
         for one in (document.get("source") or {}, *(document.get("sources") or []))
     ]
-    names = ("model_name", "input_format", "band_map", "column_map", "until")
+    names = ("model_name", "input_format", "band_map", "column_map", "until", "cog")
     found = {name: document.get(name) for name in names if document.get(name)} | {"inputs": inputs}
     classes: dict[str, Any] = _canonical({"class_map": document.get("class_map") or {}})
     return found | _without_files(classes, _files(document))

@@ -29,7 +29,7 @@ from dissmodel.cells.writing import RASTERS, VECTORS
 from dissmodel.errors import InvalidInput
 from dissmodel.geo.legend import Legend
 from dissmodel.io.canonical import distinct
-from dissmodel.io.geotiff import naming_damage, reading
+from dissmodel.io.geotiff import naming_damage, reading, refuse_large_blocks
 from dissmodel.io.geotiff_writer import tile_size, writing_geotiff
 from dissmodel.io.stored import stored_bands
 from dissmodel.metrics.stacks import Array, CellStatistics, ClassShares, NumberStatistics
@@ -223,6 +223,7 @@ class _Rasters(_Space):
                 yield dataset
             return
         with reading(path) as dataset:
+            refuse_large_blocks(dataset, str(path))
             grid = _grid(dataset)
             if grid != self._grid:
                 _refuse(self.runs[0], self.runs[run], _said(self._grid), _said(grid))

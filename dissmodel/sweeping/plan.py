@@ -54,7 +54,7 @@ class Plan:
     `resample` as `given_inputs`; they are the same for all runs. `toml_sha256` is that of `toml`. Each of
     `grids` is combined by itself; without one a single row has the values of the model. A `design` has rows
     of its own instead. `seed` is that of the sweep, from which each run's is derived. `until` ends a run
-    early; `keep` says what remains of a run.
+    early; `keep` says what remains of a run. `cog`: GeoTIFFs are Cloud Optimized; None: as it is set.
     """
 
     model: str | None = None
@@ -74,6 +74,7 @@ class Plan:
     seed: int = 0
     until: str = ""
     keep: Keep = "all"
+    cog: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are too small or large, words that mean nothing, and secrets."""
@@ -145,6 +146,7 @@ class Plan:
             format=self.format,
             layer=self.layer,
             seed=seed,
+            cog=self.cog,
             **{"until": self.until, **more},
         )
 

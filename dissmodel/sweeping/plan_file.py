@@ -25,8 +25,11 @@ _MOST_VALUES = 1_000_000
 _SECTIONS = ("sweep", "plan")
 _TEXTS = ("model", "toml", "toml_sha256", "resample", "format", "layer", "until", "keep", "design_sha256")
 _NUMBERS = ("replicates", "seed")
+_PLAIN: Mapping[str, tuple[type, str]] = dict.fromkeys(_NUMBERS, (int, "a whole number")) | {
+    "cog": (bool, "true or false")
+}
 _TABLES = {"parameters": "parameters", "bands": "band_map", "columns": "column_map", "class_map": "class_map"}
-_NAMES = (*_TEXTS, "input", *_NUMBERS, "design", *_TABLES)
+_NAMES = (*_TEXTS, "input", *_PLAIN, "design", *_TABLES)
 
 
 def settings(path: Path) -> dict[str, Any]:
@@ -73,8 +76,8 @@ def _fields(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, An
             yield "inputs", tuple(_inputs(value, folder))
         elif name == "design" and isinstance(value, dict):
             yield name, _rows(value, folder)
-        elif name in _NUMBERS:
-            yield name, _a(int, value, name, "a whole number")
+        elif name in _PLAIN:
+            yield name, _a(_PLAIN[name][0], value, name, _PLAIN[name][1])
         elif name in _TABLES:
             yield _TABLES[name], table(name, _a(dict, value, f"[sweep.{name}]", "a table"), folder)
         else:
@@ -98,8 +101,8 @@ def _grids(tables: list[Any], folder: Path) -> Iterator[dict[str, Varied]]:
 
 
 def _a(kind: type, value: Any, name: str, wanted: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{name} = {str(value)[:_SHOWN]}: it is {wanted}")  # noqa: TRY004  (as what is no TOML)
+    if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
+        raise ValueError(f"{name} = {str(value)[:_SHOWN]}: it is {wanted}")
     return value
 
 
@@ -172,14 +175,14 @@ def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) ->
     """
     design = fields["design"]
     sweep = {name: str(fields[name]) for name in _TEXTS if fields.get(name)}
-    sweep |= {"input": fields["inputs"]} | {name: fields[name] for name in _NUMBERS}
+    sweep |= {"input": fields["inputs"]} | {name: fields[name] for name in _PLAIN if fields[name] is not None}
     tables = {name: fields[one] for name, one in _TABLES.items() if fields[one]}
     if isinstance(design, FileDesign):
         tables["design"] = {"file": str(design.path), "names": design.names, "rows": design.cells}
     elif design is not None:
         sweep |= {"design": str(design), "design_sha256": design.sha256}
     sections = [("[sweep]", sweep), *((f"[sweep.{name}]", one) for name, one in tables.items())]
-    sections += [("[[plan]]", {name: _plain(one) for name, one in grid.items()}) for grid in grids]
+    sections += [("[[plan]]", {name: _as_written(one) for name, one in grid.items()}) for grid in grids]
     try:
         lines = (
             "\n".join([head, *(f"{toml.key(name)} = {toml.value(one)}" for name, one in table.items())])
@@ -194,7 +197,7 @@ def text_of(fields: Mapping[str, Any], grids: Sequence[Mapping[str, Varied]]) ->
     return text
 
 
-def _plain(values: Varied) -> Any:
+def _as_written(values: Varied) -> Any:
     if not isinstance(values, Bounds):
         return values
     return {name: one for name, one in vars(values).items() if one is not None and one is not False}

@@ -149,3 +149,14 @@ def test_a_new_key_is_printed_once(environ, tmp_path):
     with serve(keys, "--workers", "0") as (_, url, _log):
         assert 200 == httpx.get(f"{url}/jobs", headers={"X-API-Key": key}).status_code
         assert 401 == httpx.get(f"{url}/jobs").status_code
+
+
+@pytest.mark.slow
+def test_the_pages_open_in_the_browser_of_the_user(environ, tmp_path):
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    program.chmod(0o755)
+    with serve({**environ, "BROWSER": f"{program} %s"}, "--workers", "0", "--open") as (_, url, _log):
+        opened = until(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text().strip())
+        assert f"{url}/ui" == opened
+        assert "No experiments yet" in httpx.get(opened).text

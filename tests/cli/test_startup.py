@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel.registry import plugins
+from dissmodel.running.show import list_models
+
 HEAVY = {
     *("geopandas", "matplotlib", "minio", "numba", "numpy", "pandas", "pydantic", "pyogrio", "pyproj"),
     *("jinja2", "rasterio", "rich", "scipy", "shapely", "xarray"),
@@ -114,6 +117,39 @@ def test_the_package_itself_loads_nothing_heavy():
     assert set() == found
 
 
+def test_the_list_of_models_loads_none_of_them():
+    said, found = loaded(COMMAND, "show")
+
+    assert (0, "") == (said.returncode, said.stderr)
+    assert {"coastal_raster", "lucc_fit"} <= {line.split()[0] for line in said.stdout.splitlines()}
+    assert {"pydantic"} == found
+
+
+def test_what_the_list_says_of_built_in_models_is_what_their_classes_say():
+    listed = {row.name: row for row in list_models().models if row.source == plugins.BUILTIN}
+
+    for offer in plugins.offers():
+        if offer.origin == plugins.BUILTIN:
+            model = offer.load().executor
+            row = listed[offer.name]
+            assert (model.name, model.substrate, model.summary()) == (row.name, row.substrate, row.summary)
+
+
+def test_to_import_the_record_builds_no_validator():
+    said, _ = loaded(
+        "import pydantic_core\n"
+        "from pydantic import BaseModel\n"
+        "made, own = [], pydantic_core.SchemaValidator\n"
+        "import pydantic.plugin._schema_validator as plugged\n"
+        "plugged.SchemaValidator = lambda *a, **k: made.append(a) or own(*a, **k)\n"
+        "import dissmodel.record\n"
+        "print(len(made))\n"
+        "assert dissmodel.record.ExperimentRecord() and made\n"
+    )
+
+    assert ("", ["0"]) == (said.stderr, said.stdout.split())
+
+
 def test_a_geotiff_runs_without_what_polygons_need(make_coast):
     make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.zip"])
 
@@ -142,6 +178,19 @@ def test_a_geotiff_runs_without_what_polygons_need(make_coast):
         "dissmodel.cells.near",
         "dissmodel.cells.space",
         "dissmodel.geo.raster.raster_model",
+    }
+
+
+def test_a_local_input_loads_nothing_of_remote_ones_nor_of_other_records(make_coast):
+    make_coast.main(["--rows", "20", "--cols", "30", "--output", "grid.tif"])
+
+    loaded(COMMAND, "run", "game_of_life", "-i", "grid.tif", "--band-map", "alive=1", "-o", "r.tif")
+
+    modules = set(json.loads(Path("loaded.json").read_text()))
+    assert "dissmodel.running.prepare" in modules
+    assert set() == modules & {
+        *("dissmodel.storage.fetch", "dissmodel.storage.cache", "dissmodel.storage.credentials"),
+        *("dissmodel.experiment.source", "dissmodel.registry.catalog", "packaging"),
     }
 
 

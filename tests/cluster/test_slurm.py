@@ -130,11 +130,14 @@ with open_engine("slurm", 9, 1, load_settings()) as engine:
 def test_no_job_outlives_who_started_it(node, shared, tmp_path, name):
     path = tmp_path / "many.py"
     path.write_text(SCRIPT.format(folder=str(tmp_path)))
-    parent = subprocess.Popen([sys.executable, path], stderr=subprocess.DEVNULL)
-    until(lambda: list(tmp_path.glob("*.begun")))
-    queued = len(jobs(node))
-    os.kill(parent.pid, getattr(signal, name))
-    parent.wait(300)
+    with subprocess.Popen([sys.executable, path], stderr=subprocess.DEVNULL) as parent:
+        try:
+            until(lambda: list(tmp_path.glob("*.begun")))
+            queued = len(jobs(node))
+            os.kill(parent.pid, getattr(signal, name))
+            parent.wait(300)
+        finally:
+            parent.kill()
 
     assert 9 == queued  # eight processors: the ninth job waits
     until(lambda: not jobs(node))

@@ -1,6 +1,6 @@
 """A service under faults: the API, workers, jobs and Redis are killed while jobs run. Prints what came of it.
 
-Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed.
+Usage: harness.py FOLDER OPTIONS, the options as JSON: queue, kills, jobs, seed, engine (dask, slurm or none).
 
 A client posts jobs of a second, half of which have another result each time that they run; two workers with
 leases of 2 s run them. After every half second or so a fault:
@@ -17,7 +17,12 @@ term        SIGTERM to a worker, which has a second to end
 cancel      a job is cancelled
 place       a file is in the place of the place for up to 3 s: everything there fails
 
-The first five are the kills that are counted. What is killed is started again.
+With an engine also:
+
+engine_worker   SIGKILL to the worker of a Dask cluster that has a job, or to that in a job of Slurm
+scheduler       SIGKILL to the scheduler of the Dask cluster; a new one comes with new workers
+
+The first five and the last two are the kills that are counted. What is killed is started again.
 """
 
 import contextlib
@@ -36,6 +41,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from dissmodel.config import load_settings
@@ -45,14 +51,16 @@ from dissmodel.record.digest import sha256_file
 from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
-from support import echo
+from support import echo, slurm
+from support.dask_cluster import DaskCluster
 from support.redis_server import RedisServer
 
 LEASE_S = 2.0
 OPEN = 3
 IDLE = 0.8
 LATE_S = 150.0
-KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2}
+KILLS = {"worker": 6, "child": 6, "deliver": 4, "redis": 2, "api": 2, "engine_worker": 6, "scheduler": 3}
+ENGINE_WORKERS = 3
 OTHERS = {"flush": 1, "pause": 2, "late": 2, "term": 1, "cancel": 2, "place": 1}
 TIMES = {"look_s": 0.2, "end_s": 2.0, "again_s": [0.5, 1.0, 2.0] * 5, "grace_s": 1.0}
 WORK = """
@@ -105,10 +113,64 @@ worker.work(ServiceSettings.load(), times=Times(**times))
 """
 
 
+class Dask:
+    """A Dask cluster whose scheduler may be killed."""
+
+    def __init__(self, folder, packages):
+        self.folder, self.packages, self.left = folder, packages, []
+        folder.mkdir()
+        self.start()
+        os.environ["DISSMODEL_SERVICE_ENGINE"] = str(self.cluster.file)
+
+    def start(self):
+        (self.folder / "scheduler.json").unlink(missing_ok=True)
+        self.cluster = DaskCluster(self.folder)
+        self.keep()
+
+    def keep(self):
+        """Start workers in the place of those that have ended."""
+        cluster = self.cluster
+        living = [one for one in cluster.processes[1:] if one.poll() is None]
+        for _ in range(ENGINE_WORKERS - len(living)):
+            cluster.worker(paths=[self.packages])
+
+    def lose(self):
+        """Kill the scheduler, and leave its workers to themselves."""
+        os.killpg(self.cluster.scheduler.pid, signal.SIGKILL)
+        self.left.append(self.cluster)
+        self.start()
+
+    def end(self):
+        for cluster in (*self.left, self.cluster):
+            cluster.end()
+
+
+class Slurm:
+    """A Slurm of one node."""
+
+    def __init__(self, folder, _packages):
+        folder.mkdir()
+        self.node = contextlib.ExitStack()
+        environ = self.node.enter_context(slurm.one_node(folder))
+        for name in ("PATH", "SLURM_CONF"):
+            os.environ[name] = environ[name]
+        os.environ["DISSMODEL_SLURM_FOLDER"] = str(folder / "shared")
+        os.environ["DISSMODEL_SERVICE_ENGINE"] = "slurm"
+
+    def keep(self):
+        """It is the worker that replaces jobs."""
+
+    def end(self):
+        self.node.close()
+
+
+ENGINES: dict[str, Any] = {"dask": Dask, "slurm": Slurm}
+
+
 class Service:
     """Place, queue and two workers in a folder."""
 
-    def __init__(self, folder, kind):
+    def __init__(self, folder, kind, engine=""):
         self.folder = folder
         for name in ("config.toml", "data", "cache"):
             os.environ[f"DISSMODEL_{name.partition('.')[0].upper()}"] = str(folder / "user" / name)
@@ -119,6 +181,10 @@ class Service:
         os.environ["PYTHONPATH"] = os.pathsep.join(
             [str(echo.install(packages)), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         )
+        self.engine = None
+        if engine:
+            os.environ["DISSMODEL_SERVICE_SCRATCH"] = str(folder / "shared")
+            self.engine = ENGINES[engine](folder / engine, packages)
         self.redis = None
         if kind == "redis":
             self.redis = RedisServer(redis, keeps=True)
@@ -130,6 +196,7 @@ class Service:
         self.truth = Truth(outputs_place(self.settings.place, StorageSettings.of(load_settings())))
         self.exits, self.names = Counter(), {}
         self.is_over = False
+        self.lock = threading.Lock()
         self.log = (folder / "log").open("ab")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
@@ -172,6 +239,9 @@ class Service:
         while not self.is_over:
             if self.api.poll() is not None and not self.is_over:
                 self.api = self._api()
+            if self.engine is not None:
+                with self.lock:
+                    self.engine.keep()
             for number, worker in enumerate(self.workers):
                 if worker.poll() is not None and not self.is_over:
                     self.exits[str(worker.returncode)] += 1
@@ -194,13 +264,19 @@ class Service:
                 hung += 1
                 worker.kill()
                 worker.wait()
+        if self.engine is not None:
+            self.engine.end()
         if self.redis is not None:
             self.redis.kill()
         self.log.close()
         return hung
 
+    def jobs_of(self, pid):
+        """The jobs whose processes a worker has, here or elsewhere."""
+        return self.tried_by(pid) if self.engine is not None else set(self.children(pid).values())
+
     def children(self, pid):
-        """The processes of jobs that a worker has, each with its job."""
+        """The processes of jobs that a process has, each with its job."""
         found = {}
         with contextlib.suppress(OSError):
             for file in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -242,6 +318,13 @@ def job_of(pid, below=""):
     return None
 
 
+def parent_of(pid):
+    """The parent of a process; None if it is over."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
+
+
 def send(pid, signum):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signum)
@@ -259,14 +342,16 @@ def exchange(one, other):
 class Trial:
     """Jobs and faults, and what is known of both."""
 
-    def __init__(self, folder, *, queue, kills, jobs, seed):
+    def __init__(self, folder, *, queue, kills, jobs, seed, engine=""):
         self.chance = random.Random(seed)
-        self.service = Service(folder, queue)
+        self.service = Service(folder, queue, engine)
         self.folder, self.wanted, self.count = folder, kills, jobs
         self.jobs, self.keys, self.cancelled, self.changed = [], [], set(), set()
         self.unanswered, self.is_away = 0, False
         self.faults, self.hits, self.records = Counter(), Counter(), {}
-        kinds = {name: share for name, share in KILLS.items() if queue == "redis" or name != "redis"}
+        absent = {"redis"} if queue != "redis" else set()
+        absent |= {"": {"engine_worker", "scheduler"}, "slurm": {"scheduler"}, "dask": set()}[engine]
+        kinds = {name: share for name, share in KILLS.items() if name not in absent}
         others = {name: share for name, share in OTHERS.items() if queue == "redis" or name != "flush"}
         self.shares = kinds | others
         self.kinds = set(kinds)
@@ -341,7 +426,7 @@ class Trial:
 
     def worker(self):
         pid = self.any_worker().pid
-        if not self.service.children(pid) and self.chance.random() < IDLE:  # it has just begun
+        if not self.service.jobs_of(pid) and self.chance.random() < IDLE:  # it has just begun
             return False
         if not send(pid, signal.SIGKILL):
             return False
@@ -350,8 +435,8 @@ class Trial:
 
     def child(self):
         children = {}
-        for worker in self.service.workers:
-            children |= self.service.children(worker.pid)
+        for parent in self.parents():
+            children |= self.service.children(parent)
         if not children:
             return False
         pid = self.chance.choice(list(children))
@@ -359,6 +444,30 @@ class Trial:
             return False
         self.service.hit([children[pid]])
         return True
+
+    def parents(self):
+        """The processes that have those of jobs."""
+        if self.service.engine is None:
+            return [worker.pid for worker in self.service.workers]
+        found = {parent_of(pid) for pid in self.service.all_children()}
+        return sorted(pid for pid in found if pid and job_of(pid) is None)
+
+    def engine_worker(self):
+        until = time.monotonic() + 20
+        while not (parents := self.parents()):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        pid = self.chance.choice(parents)
+        hit = set(self.service.children(pid).values())
+        if not send(pid, signal.SIGKILL):
+            return False
+        self.service.hit(hit)
+        return True
+
+    def scheduler(self):
+        with self.service.lock:
+            self.service.engine.lose()
 
     def deliver(self):
         return self.ordered("kill")

@@ -287,7 +287,7 @@ def examples(count):
 
 
 class TestDeliveries(Deliveries.TestCase):
-    settings = examples(8)
+    settings = examples(5)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ STEPS = {
     "save": "Path(record.output_path).write_bytes(result)\nreturn record",
 }
 ARGUMENTS = {"validate": "record", "load": "record", "run": "data, record", "save": "result, record"}
-PATIENCE = 60
+PATIENCE = 600  # a busy machine, a slow disk: only what hangs takes that long
 
 
 @dataclass(frozen=True)

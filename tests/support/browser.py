@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 class Chromium:

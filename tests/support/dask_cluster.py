@@ -27,8 +27,8 @@ class DaskCluster:
         self.scheduler = self._start(
             "scheduler", "--scheduler-file", self.file, "--port", "0", *self._protocol
         )
-        self._wait(self.file.exists)
-        self.address = json.loads(self.file.read_text())["address"]
+        self.address = ""
+        self._wait(self._has_address)
 
     def worker(self, *options, paths=(), **variables):
         """Start a worker, without a nanny unless `options` has one; `paths` come first where it looks."""
@@ -61,6 +61,12 @@ class DaskCluster:
             )
         self.processes.append(process)
         return process
+
+    def _has_address(self):
+        """Whether the scheduler has written its file, to the end."""
+        with contextlib.suppress(OSError, ValueError):
+            self.address = json.loads(self.file.read_text())["address"]
+        return self.address
 
     def _wait(self, is_so):
         until = time.monotonic() + _WAIT_S

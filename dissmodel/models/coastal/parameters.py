@@ -38,7 +38,7 @@ class RiseParameters(BaseModel):
     0.5
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
     flood: ClassVar[bool] = True
 
     end_time: Countable = Field(

@@ -50,7 +50,7 @@ def updated(data: CellData, source: str, parameters: Any, record: ExperimentReco
         counters={PASSO: 0},
         others=False,
     )
-    with open_dataset(source) as (opened, _):
+    with open_dataset(source, known="") as (opened, _):
         read = read_cells(opened, wanted, RAISED)
     assert read is not None  # where problems are raised there is a result or an error
     if not read.given:

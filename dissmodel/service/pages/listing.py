@@ -141,7 +141,7 @@ def show_queue(request: Request) -> Response:
     return page(
         request,
         "queue.html",
-        counts=parts.board.numbers()["states"],
+        counts=parts.board.counts(),
         running=[(one, workers[one["experiment_id"]].worker if workers else "") for one in running],
         waiting=waiting,
     )

@@ -45,6 +45,14 @@ def show_sweep(sweep_id: many.Id, request: Request, after: Annotated[int, Query(
     )
 
 
+@reader.get(f"{PATH}/sweeps/{{sweep_id}}/summary")
+def show_summary(sweep_id: many.Id, request: Request) -> Response:
+    """Show statistics over the runs, and the indices of a design."""
+    found = many.summary(sweep_id, request)
+    names = [name for name in (found["rows"] or [{}])[0] if name not in {"values", "metric"}]
+    return page(request, "sweep_summary.html", sweep_id=sweep_id, found=found, names=names)
+
+
 @submitter.post(f"{PATH}/sweeps/{{sweep_id}}/cancel")
 def cancel(sweep_id: many.Id, request: Request, later: BackgroundTasks) -> Response:
     """Let the runs of a sweep end."""

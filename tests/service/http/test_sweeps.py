@@ -75,7 +75,7 @@ def _written(folder, text):
     return folder / "plan.toml"
 
 
-def test_inputs_and_designs_vary_too(house, tmp_path):
+def test_inputs_vary_too(house, tmp_path):
     found = submit(house, input_dataset=None, vary={"input": "a.tif,b.tif", "input.density": ["c.tif:2"]})
     settled(house, found["sweep_id"])
 
@@ -84,8 +84,6 @@ def test_inputs_and_designs_vary_too(house, tmp_path):
     place = (tmp_path / "inputs").as_uri()
     assert (f"{place}/b.tif", {"density": f"{place}/c.tif:2"}) == (request.input, request.inputs)
     assert "input_refused" == submit(house, vary={"input": "/etc/passwd"}, status=422)["code"]
-    design = submit(house, vary={"p_h": "0:1", "c1": "0:1"}, design="lhs:4", replicates=1)
-    assert (4, 4) == (design["runs"], design["rows"])
     assert 3 == submit(house, vary=[{"p_h": [0.1, 0.2]}, {"p_h": 0.1}, {"c1": 1}], replicates=1)["runs"]
 
 
@@ -215,6 +213,28 @@ def test_pages_and_the_table(house):
     listed = house.get("/sweeps", params={"limit": 1})
     assert [(sweep, 6)] == [(one["sweep_id"], one["runs"]) for one in listed["sweeps"]]
     house.get("/sweeps", params={"after": "x"}, status=422)
+
+
+@pytest.mark.slow
+def test_a_design_and_the_summary_of_its_runs(house):
+    vary = {"p_h": "0:1", "c1": "0:1"}
+    sweep = submit(house, vary=vary, design="morris:2", replicates=1)["sweep_id"]
+    settled(house, sweep)
+    rows = house.get(f"/sweeps/{sweep}/runs")["runs"]
+    unique = {one["experiment_id"]: one["values"] for one in rows}  # equal rows share a run
+    for number, (job, values) in enumerate(unique.items()):
+        found = {"x": 2 * values["p_h"] + values["c1"], "y": number or float("nan")}
+        house.complete(job, metrics=found)
+    until(lambda: {"completed": len(unique)} == house.get(f"/sweeps/{sweep}")["states"])
+    found = house.get(f"/sweeps/{sweep}/summary")
+
+    means = {(one["name"], one["parameter"]): one["value"] for one in found["indices"]["x"]}
+    assert (2.0, 1.0) == tuple(round(means["mu_star", name], 9) for name in ("p_h", "c1"))
+    assert "finite" in found["refused"]["y"]
+    x = [2 * one["p_h"] + one["c1"] for one in unique.values()]
+    (row,) = [one for one in found["rows"] if one["metric"] == "x"]
+    assert (len(x), min(x), max(x)) == (row["runs"], row["min"], row["max"])
+    assert abs(sum(x) / len(x) - row["mean"]) < 1e-12
 
 
 @pytest.mark.slow

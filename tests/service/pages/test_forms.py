@@ -7,6 +7,8 @@ from pathlib import Path
 import html5lib
 import pytest
 
+from dissmodel.errors import StorageError
+from dissmodel.service import foreign
 from dissmodel.service.pages.form import fields_of, filled
 from support.http_api import KEYS, until
 from support.sweeps import in_this_process, write_fire
@@ -189,6 +191,13 @@ def test_a_form_submits_a_sweep(user, house):
     assert "0 of 6 runs have ended" in words
     assert str(rows[0][5]["seed"]) in words
     assert place in user.show("/ui/sweeps")
+    assert "0 of 6 runs have completed" in user.show(f"{place}/summary")
+    for number, one in enumerate(rows[0][:4]):
+        house.complete(one["experiment_id"], metrics={HOSTILE: number})
+    until(lambda: "4 of 6 runs have ended" in " ".join(" ".join(tree(user.show(place)).itertext()).split()))
+    words = " ".join(" ".join(tree(user.show(f"{place}/summary")).itertext()).split())
+    assert "<script>alert(1)</script>" in words
+    assert "wind_speed = 5.0" in words
     user.show(place)
     assert place == user.fill(f"{place}/cancel").headers["Location"]
     until(lambda: "6 of 6 runs have ended" in " ".join(" ".join(tree(user.show(place)).itertext()).split()))
@@ -274,6 +283,18 @@ def test_fields_are_made_from_a_schema():
         "m", {"p.count": "4", "p.on": "true", "p.rate": " ", "input_dataset": "a"}, [*fields.values()]
     )
     assert {"count": 4, "on": True} == form.body["parameters"]
+
+
+def test_a_job_that_can_not_be_checked_can_be_submitted(user, house, monkeypatch):
+    def late(*_words, **_more):
+        raise StorageError("It took too long.", code="process_failed")
+
+    user.show("/ui/models/flood")  # what its parameters are is known then
+    monkeypatch.setattr(foreign, "run", late)
+    page = user.fill("/ui/models/flood/submit", status=200, input_dataset="fire.tif", do="submit").text
+    assert "could not be checked" in page
+    user.fill("/ui/models/flood/submit", input_dataset="fire.tif", do="submit", seen=value(page, "seen"))
+    assert 1 == len(requests(house))
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from dissmodel.service.settings import ServiceSettings
 from dissmodel.service.truth import Truth
 from dissmodel.storage.settings import StorageSettings
 from support import echo
+from support.dask_cluster import DaskCluster, dask_cluster
 
 WORK = """
 import json, sys
@@ -43,6 +44,7 @@ class House:
 
     folder: Path
     workers: list = field(default_factory=list)
+    cluster: DaskCluster | None = None
 
     @property
     def settings(self):
@@ -109,12 +111,17 @@ class House:
     def record(self, job):
         return json.loads((Path(self.settings.place) / "experiments" / job / "record.json").read_text())
 
+    def scratch(self):
+        """The folders of running jobs."""
+        return list(self.settings.scratch.glob(".dissmodel_tmp-*"))
+
     def shown(self):
         return "\n".join(path.read_text() for path in sorted(self.folder.glob("worker-*.log")))
 
     def children(self, process):
-        """The processes of jobs that a worker has."""
-        found = Path(f"/proc/{process.pid}/task").glob("*/children")
+        """The processes of jobs that a worker has, or the worker of its cluster."""
+        pid = process.pid if self.cluster is None else self.cluster.processes[-1].pid
+        found = Path(f"/proc/{pid}/task").glob("*/children")
         return [int(one) for file in found for one in file.read_text().split()]
 
     def end(self):
@@ -141,7 +148,13 @@ def alive(pid):
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
+def kind():
+    """Where jobs run: in ``processes`` of the worker, or of a ``cluster``."""
+    return "processes"
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch, kind):
     """A service in a folder, with an input ``data.bin``; the model echo is installed."""
     for name in ("CONFIG", "DATA", "CACHE"):
         monkeypatch.setenv(f"DISSMODEL_{name}", str(tmp_path / "user" / name.lower()))
@@ -153,8 +166,14 @@ def house(tmp_path, monkeypatch):
     made = House(tmp_path)
     _made(Path(made.settings.inputs)).joinpath("data.bin").write_bytes(b"some bytes")
     _made(Path(made.settings.place))
-    yield made
-    made.end()
+    with contextlib.ExitStack() as stack:
+        stack.callback(made.end)
+        if kind == "cluster":
+            monkeypatch.setenv("DISSMODEL_SERVICE_SCRATCH", str(tmp_path / "shared"))
+            made.cluster = stack.enter_context(dask_cluster(_made(tmp_path / "dask")))
+            monkeypatch.setenv("DISSMODEL_SERVICE_ENGINE", str(made.cluster.file))
+            made.cluster.worker(paths=[tmp_path / "packages"])
+        yield made
 
 
 def _made(folder):

@@ -38,6 +38,17 @@ def test_a_package_of_the_index_with_what_it_needs_and_the_running_dissmodel(ind
     assert "0.1.0" == says(made, "import coastal_flood; print(coastal_flood.version)")
 
 
+@pytest.mark.slow  # to compile all of dissmodel takes seconds
+def test_what_is_installed_is_byte_compiled(index, install):
+    make_wheel(index, "coastal-flood", "0.1.0")
+
+    made = install("coastal-flood==0.1.0")
+
+    (record,) = made.path.glob("**/dissmodel/record")
+    compiled = {path.name.partition(".")[0] for path in (record / "__pycache__").iterdir()}
+    assert {path.stem for path in record.glob("*.py")} == compiled
+
+
 def test_the_second_time_no_installer_is_needed(index, install, monkeypatch, tmp_path):
     make_wheel(index, "coastal-flood", "0.1.0")
     first = install("coastal-flood==0.1.0")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
+from dissmodel.io import vector_write
 from dissmodel.io.content_vector import canonical_wkbs
 
 TEXTS = (
@@ -57,3 +58,30 @@ def test_each_coordinate_is_found(text, depth, flavor):
 
     assert expected == found
     assert found == canonical_wkbs(found)
+
+
+SQUARES = shapely.box([0, 1, 2], [0.5, -0.0, 1], [1, 2, 3], [1, 2, 4])
+
+
+@pytest.mark.parametrize(
+    ("geometries", "alike"),
+    [
+        (SQUARES, True),
+        (SQUARES[::-1], True),
+        (shapely.transform(SQUARES, lambda xy: xy * [1, 3e300]), True),
+        (shapely.force_3d(SQUARES, 7), False),
+        (np.array([*SQUARES, None]), False),
+        (np.array([*SQUARES, shapely.Polygon()]), False),
+        (np.array([*SQUARES, shapely.from_wkt(TEXTS[2])]), False),
+        (np.array([*SQUARES, shapely.MultiPolygon([SQUARES[0]])]), False),
+        (np.array([shapely.from_wkt(TEXTS[3])] * 2), False),
+    ],
+)
+def test_cells_become_wkb_together_and_as_shapely_writes_them(monkeypatch, geometries, alike):
+    expected, made, own = shapely.to_wkb(geometries, flavor="iso").tolist(), [], shapely.to_wkb
+    monkeypatch.setattr(shapely, "to_wkb", lambda *given, **options: made.append(1) or own(*given, **options))
+    pyarrow = pytest.importorskip("pyarrow")
+
+    found = vector_write._wkb(geometries, pyarrow)
+
+    assert (expected, alike) == (found.to_pylist(), not made)

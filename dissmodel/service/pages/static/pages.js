@@ -47,7 +47,8 @@ for (const box of document.querySelectorAll("[data-live]")) {
 function asMap(box, image) {
   const size = [[0, 0], [image.naturalHeight, image.naturalWidth]];
   box.classList.add("alive");
-  const map = L.map(box, { crs: L.CRS.Simple, minZoom: -5, maxZoom: 4, zoomSnap: 0.25, attributionControl: false });
+  if (!box.classList.contains("large")) box.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
+  const map = L.map(box, { crs: L.CRS.Simple, minZoom: -6, maxZoom: 3, zoomSnap: 0, zoomDelta: 0.5, attributionControl: false });
   image.remove();
   L.imageOverlay(image.src, size, { alt: image.alt }).addTo(map);
   map.fitBounds(size);

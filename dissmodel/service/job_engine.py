@@ -1,0 +1,127 @@
+"""The engine that a worker's jobs run in, where ``service.engine`` names one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from dissmodel.config import load_settings
+from dissmodel.config.keys import Value
+from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, check_slurm, open_engine
+from dissmodel.errors import StorageError, disk_errors
+from dissmodel.service.elsewhere import JobElsewhere
+from dissmodel.service.hold import Hold
+from dissmodel.service.repeated import repeated
+from dissmodel.service.settings import ServiceSettings
+from dissmodel.service.task import Task
+
+_LOOK_S, _AGAIN_S = 1.0, 10.0
+_IDLE_S = 60.0
+_LOG = logging.getLogger(__name__)
+
+
+class JobEngine:
+    """A Dask cluster or Slurm: opened again when it is lost; Slurm has workers only while there are jobs.
+
+    `jobs` is how many jobs may run at once; `is_needed` returns whether a job waits or runs.
+
+    Attributes
+    ----------
+    given : dict of str to str
+        Settings that go before the user's own: environments of packages are where the engine's workers see
+        them.
+    """
+
+    threads = 1
+
+    def __init__(self, settings: ServiceSettings, jobs: int, is_needed: Callable[[], bool]) -> None:
+        self._settings, self._jobs, self._is_needed = settings, jobs, is_needed
+        self.given: dict[str, Value] = {"data_dir": str(settings.scratch)}
+        self._engine: Engine | None = None
+        self._closing = contextlib.ExitStack()
+        self._needed = time.monotonic()
+        self._is_away = False
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the engine for the block; an engine that is away is waited for.
+
+        Raises
+        ------
+        UsageError
+            If it can't be used as it is set.
+        """
+        try:
+            if self._settings.engine == "slurm":
+                check_slurm()
+            else:
+                self._tend()
+        except (StorageError, WorkerLost) as error:
+            _LOG.warning("%s %s", error.message, error.hint, extra={"code": error.code})
+        bug = "the engine is not looked after"
+        try:
+            with repeated(self._tend, lambda _took_s: _AGAIN_S if self._is_away else _LOOK_S, bug=bug):
+                yield
+        finally:
+            self._close()
+
+    def has_room(self, jobs: int) -> bool:
+        """Return whether one more than so many jobs can run now."""
+        engine = self._engine  # another thread may close it
+        return engine is not None and not engine.is_lost and jobs < engine.slots
+
+    def start(
+        self, task: Task, scratch: Path, *, data_dir: Path, trust: Sequence[str], hold: Hold
+    ) -> JobElsewhere:
+        """Start a task there, as `JobProcess` does it here.
+
+        Raises
+        ------
+        EngineLost
+            If there is no engine now.
+        """
+        engine = self._engine
+        if engine is not None:
+            with contextlib.suppress(RuntimeError):  # it is being closed
+                return JobElsewhere(
+                    engine,
+                    task,
+                    scratch,
+                    data_dir=data_dir,
+                    trust=trust,
+                    hold=hold,
+                    lease_s=self._settings.lease_s,
+                )
+        raise EngineLost(f"{self._settings.engine}: the engine was closed just now.")
+
+    def _tend(self) -> None:
+        """Open the engine if it is needed, and close it when it is lost or was not needed for a time."""
+        is_needed = self._settings.engine != "slurm" or self._is_needed()
+        if is_needed:
+            self._needed = time.monotonic()
+        if self._engine is not None and (self._engine.is_lost or time.monotonic() - self._needed > _IDLE_S):
+            self._close()
+        if self._engine is None and is_needed:
+            self._is_away = True
+            self._open()
+            self._is_away = False
+
+    def _open(self) -> None:
+        where = self._settings.engine
+        with contextlib.ExitStack() as stack:
+            engine = stack.enter_context(open_engine(where, self._jobs, self.threads, load_settings()))
+            with disk_errors(f"{self._settings.scratch} can't be made", "Set another: service.scratch"):
+                self._settings.scratch.mkdir(parents=True, exist_ok=True)
+            check_shared(engine, self._settings.scratch, "service.scratch")
+            self._closing = stack.pop_all()
+        self._engine = engine
+        _LOG.info("Jobs run in %s.", engine.name)
+
+    def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.shutdown(wait=False, cancel_futures=True)
+        self._closing.close()
