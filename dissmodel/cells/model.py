@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 
 # What a file of an empty image takes, with its tags, its style and the record.
 _BESIDE_BYTES = 100_000
+_IN_TILES = (
+    "Run it in tiles on disk: --memory 2GB. Or cut out a part, for example with: gdal_translate -projwin."
+)
 
 
 class CellModel(ModelExecutor):
@@ -315,6 +318,7 @@ class CellModel(ModelExecutor):
                 if needed > free:
                     self._inspect_large(needed, free, record, parameters, collector)
                     return collector.findings
+                data.check_size(_IN_TILES)
             read = None
             with collector.at():
                 read = self.read(data, record, parameters, collector)
@@ -381,7 +385,7 @@ class CellModel(ModelExecutor):
             if not isinstance(data, FileBands):
                 return None
             if needed_memory(self, data, record, parameters) <= free_memory():
-                data.check_size()
+                data.check_size(_IN_TILES)
                 return None
         from dissmodel.cells.tiles.run import tiles_of  # noqa: PLC0415  (few runs are so large)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
+
+from dissmodel import temporary
 
 _END = ".tiles"
 _JOURNAL = "journal.json"
-# Of arrays, of the journal and its temporary files, and of states that are kept.
-_OURS = (".a", ".b", ".json", ".kept", ".new", ".tmp")
+# Arrays, states that are kept, the journal: no other file is ours.
+_OURS = re.compile(r"\d{4,}\.[ab]|\d+-\d+\.kept|journal\.json")
 
 
 def folder_of(record_path: Path) -> Path:
@@ -35,10 +38,13 @@ def is_own(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Remove the working files, and the folder where there is nothing else in it."""
     if is_own(folder):
+        temporary.remove_left_files(folder)
         # The journal first: without it nothing goes on from the rest.
         for path in (journal_of(folder), *folder.iterdir()):
-            if path.suffix in _OURS and (path.is_file() or path.is_symlink()):
-                with contextlib.suppress(FileNotFoundError):
+            if _OURS.fullmatch(path.name):
+                with contextlib.suppress(
+                    OSError
+                ):  # Windows keeps a file that is mapped; the next run removes it
                     path.unlink()
         with contextlib.suppress(OSError):
             folder.rmdir()

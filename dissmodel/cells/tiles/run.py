@@ -28,7 +28,7 @@ from dissmodel.cells.tiles.plan import (
 )
 from dissmodel.cells.tiles.task import Slab, Stored, Target, Task, TileRule, Whole, advance_tile
 from dissmodel.errors import StorageError, UsageError
-from dissmodel.executor import ExperimentRecord
+from dissmodel.executor import ExperimentRecord, seeds
 from dissmodel.executor.config import settings
 from dissmodel.io.bands import FileBands
 from dissmodel.record.digest import sha256_file
@@ -82,10 +82,11 @@ def tiles_of(model: CellModel, bands: Any, record: ExperimentRecord, parameters:
     if asked is None:
         needed, free = needed_memory(model, bands, record, parameters), free_memory()
         asked = free // 2
-        progress.current().warn(
-            f"In memory the cells would take about {said(needed)}, and {said(free)} are free: the run is "
-            f"done in tiles, as with --memory {said(asked)}."
-        )
+        if needed > free:
+            progress.current().warn(
+                f"In memory the cells would take about {said(needed)}, and {said(free)} are free: the run is "
+                f"done in tiles, as with --memory {said(asked)}."
+            )
     return TiledRun(bands, record, rule, examined, asked, model.run_fields(parameters))
 
 
@@ -128,7 +129,7 @@ class TiledRun:
             used = {file for file, _ in self.resumed.state.values()}
             slot = "b" if any(file.endswith(".a") for file in used) else "a"
             for path in folder.iterdir():
-                if path.suffix in {".a", ".b", ".new"} and path.name not in used:
+                if path.suffix in {".a", ".b"} and path.name not in used:
                     path.unlink()
         self._check_room(bands)
         base = anonymous_memory()
@@ -164,16 +165,25 @@ class TiledRun:
         pixels = data.layout
         assert isinstance(pixels, Pixels)
         self._cut(data, pixels, len(steps))
+        record.tiles = Tiles(
+            memory=self._memory,
+            rows=self.plan.rows,
+            tiles=-(-pixels.shape[0] // self.plan.rows),
+            steps=self.plan.steps,
+            resumed_after=None if self.resumed is None else self.resumed.step,
+        )
         rows: list[dict[str, Any]] = []
         finished, changed, drawn = steps[0] - 1, False, None
+        current = seeds.current()
         if self.resumed is not None:
             rows, finished, changed = list(self.resumed.rows), self.resumed.step, self.resumed.changed
-            drawn = self.resumed.seed
+            if current is not None and current.is_drawn and self.resumed.seed is not None:
+                current.value = self.resumed.seed
             for name, (file, _) in self.resumed.state.items():
                 loaded = data.values[name]
                 data.values[name] = np.memmap(self._folder / file, loaded.dtype, "r+", shape=loaded.shape)
             record.add_log(f"The run was resumed after step {finished}.")
-        if self._examined.draws and drawn is None:
+        if self._examined.draws:
             drawn = seed()
         for row in rows:
             yield row
@@ -265,13 +275,6 @@ class TiledRun:
                 os.fsync(stream.fileno())
             now = data.values[name]
             data.values[name] = np.memmap(path, now.dtype, "r+", shape=now.shape)
-        record.tiles = Tiles(
-            memory=self._memory,
-            rows=self.plan.rows,
-            tiles=len(tasks),
-            steps=self.plan.steps,
-            resumed_after=None if self.resumed is None else self.resumed.step,
-        )
         measured = [
             dict(self._rule.measures(step, [one[number] for one in parts], self._whole))
             for number, step in enumerate(range(steps[0], steps[1] + 1))
