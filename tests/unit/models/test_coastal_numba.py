@@ -192,7 +192,8 @@ def test_a_run_goes_on_with_another_kernel_in_the_middle():
     state = dry(40, 90)
     state.uso[:, :20], state.alt[:, :20] = 3, 0.0
     expected, kernel = copy(state), NumbaKernel(2)
-    for t, own in enumerate([kernel, kernel, NumpyKernel(), kernel, NumbaKernel(1), kernel, kernel], 1):
+    order: list[NumbaKernel | NumpyKernel] = [kernel, kernel, NumpyKernel(), kernel, NumbaKernel(1), kernel]
+    for t, own in enumerate([*order, kernel], 1):
         now = Terms.at(t, CoastalParameters(sea_level_rise_rate=0.3))
         measures = NumpyKernel().step(expected, now)
 
