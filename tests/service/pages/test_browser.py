@@ -85,6 +85,9 @@ def test_pages_keep_nobody_out(house, tab, axe, jobs):
         "upload": "/ui/upload",
         "sweeps": "/ui/sweeps",
     }
+    body = {"model_name": "flood", "input_dataset": "grid.tif", "vary": {"end_time": [1, 2]}}
+    sweep = house.post("/submit_sweep", json=body)["sweep_id"]
+    paths |= {"sweep": f"/ui/sweeps/{sweep}", "summary": f"/ui/sweeps/{sweep}/summary"}
     wrong, light = {}, {}
     sign_in(house, tab)
     for name, path in paths.items():
