@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import make_coast
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -107,9 +106,9 @@ def test_pages_keep_nobody_out(house, tab, axe, jobs):
                 if bad or over or told:
                     wrong[name, width, scheme] = (bad, over, told)
                 with Image.open(io.BytesIO(tab.picture())) as image:
-                    light[name, width, scheme] = np.median(np.asarray(image.convert("L")))
+                    light[name, width, scheme] = image.convert("L").getpixel((3, 250))  # beside the content
 
-    assert {} == wrong
+    assert {} == {key: value[2][0][60:200] if value[2] else value for key, value in wrong.items()}
     assert {key for key, value in light.items() if (value > 128) != (key[2] == "light")} == set()
 
 
