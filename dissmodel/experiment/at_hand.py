@@ -8,16 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dissmodel.config import load_settings
 from dissmodel.errors import UsageError
 from dissmodel.experiment.naming import naming, renamed
 from dissmodel.io.locate import existing
+from dissmodel.storage.local_copy import Fetched
 from dissmodel.storage.uri import is_remote, parse
-
-if TYPE_CHECKING:
-    from dissmodel.storage.fetch import Fetched
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dissmodel.progress import current
 from dissmodel.record.digest import sha256_bytes, sha256_file
 from dissmodel.storage.base import Progress, Stat, Storage
 from dissmodel.storage.cache import Cache
+from dissmodel.storage.local_copy import Fetched
 from dissmodel.storage.place import open_storage
 from dissmodel.storage.settings import StorageSettings
 from dissmodel.storage.uri import Uri, parse
@@ -23,25 +24,6 @@ _LONGEST_NAME = 200
 _NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
 # Each is only a part of a shapefile, and the names of the other parts are unknown.
 _PARTS_OF_SHAPEFILES = frozenset({".shp", ".shx", ".dbf"})
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """The local copy of a remote dataset, under its own name; its sidecars are beside it.
-
-    `uri` is without credentials; `version` is its ETag, empty if the server has none.
-    """
-
-    path: Path
-    type: Literal["s3", "http"]
-    uri: str
-    version: str
-    sha256: str
-    size: int
-
-    def named(self, text: str) -> str:
-        """Return a text with the URI in place of the path in the cache."""
-        return text.replace(str(self.path), self.uri)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dissmodel.service.inputs import shared
 from dissmodel.service.queue import Progress
 from dissmodel.service.task import Task
 from dissmodel.service.told import Told
-from dissmodel.storage.fetch import Fetched
+from dissmodel.storage.local_copy import Fetched
 
 JOB = "0" * 32
 
