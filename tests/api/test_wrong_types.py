@@ -24,6 +24,7 @@ WRONG = {
     "str | Sequence[str]": (3, None, [3]),
     "int | None": ("1", 1.5, True),
     "int": ("1", 1.5, True),
+    "int | str | None": (1.5, True, "much", ["1GB"], 0),
     "float | None": ("0.1", True),
     "datetime | None": ("2020", date(2020, 1, 1), datetime.min),  # noqa: DTZ901  (too long ago)
     "Mapping[str, object]": (3, None, "a=1", ["a"], {1: 2}),

@@ -146,7 +146,7 @@ def test_a_broken_file_of_the_cache_is_as_none(dissmodel, ask, tmp_path):
 
         assert "coastal_raster" in ask("dissmodel run ")
         assert {} == ask("dissmodel run coastal_raster -p ")
-    assert 0 == dissmodel("show").code
+    assert 0 == dissmodel("show", "coastal_raster").code
     assert "tide_height=" in ask("dissmodel run coastal_raster -p ")
 
 

@@ -82,7 +82,7 @@ def test_registries_and_the_default_one(load):
     "name",
     sorted(
         set(KEYS)
-        - {"storage.region", "storage.bucket", "storage.inputs_bucket"}
+        - {"storage.region", "storage.bucket", "storage.inputs_bucket", "output.cog"}
         - {name for name in KEYS if name.startswith("about.") and name != "about.creators"}
     ),
 )

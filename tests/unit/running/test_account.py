@@ -23,6 +23,7 @@ OF_THE_RUN = {
     "column_map",
     "about",
     "class_map",
+    "cog",
     "band_map",
     "parameters",
     "output_path",
@@ -83,6 +84,7 @@ FORGED = {
     "record_digest": f"sha256:{'f' * 64}",
     "until": "forged >= 1",
     "not_kept": True,
+    "cog": True,
     "source": {"uri": "forged.tif", "checksum": "f" * 64},
 }
 
