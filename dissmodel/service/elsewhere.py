@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from concurrent import futures
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 
 from dissmodel import bounded
@@ -27,6 +27,7 @@ from dissmodel.service.told import Told
 _ORDER, _NEWS = "order", "news"
 _LOOK_S, _NEWS_S = 0.2, 0.5
 _ANSWER_S = 4.0
+_LONGEST_ORDER = 100
 _MOST_NEWS = 12 * LOG_LINES * LINE_LENGTH  # JSON may need twelve bytes for a character
 
 
@@ -55,6 +56,7 @@ class JobElsewhere(Job):
         self._task, self._scratch, self._hold, self._lease_s = task, scratch, hold, lease_s
         self._news = Progress()
         self._orders = 0
+        self._is_stopped = False
         self._heard = 0.0
         self._order()
         self._future = engine.submit(run, task, scratch, data_dir, tuple(trust), lease_s)
@@ -79,6 +81,7 @@ class JobElsewhere(Job):
 
     def stop(self, patience: float) -> JobEnd | None:
         """Let it end and leave a record, or be killed there after so many seconds."""
+        self._is_stopped = True
         if not self._future.cancel():
             self._order("stop", str(patience))
             futures.wait([self._future], patience + _ANSWER_S)
@@ -88,8 +91,8 @@ class JobElsewhere(Job):
         return None
 
     def close(self) -> None:
-        """End it, and all that it started."""
-        if not self._future.done():
+        """End it, and all that it started; what did not end when it had to is not waited for again."""
+        if not (self._future.done() or self._is_stopped):
             self.stop(0)
 
     def _order(self, *words: str) -> None:
@@ -145,27 +148,41 @@ def run(task: Task, scratch: Path, data_dir: Path, trust: Sequence[str], lease_s
 
 def _ended(process: JobProcess, told: Told, scratch: Path, lease_s: float) -> JobEnd:
     """Wait for the end of a process, which is ended by an order, or if there are no orders for a lease."""
-    order, changed, written = b"", time.monotonic(), 0.0
+    order, changed, written = "", time.monotonic(), 0.0
     while (ended := process.wait(_LOOK_S)) is None:
         now = time.monotonic()
         if told.is_new and now - written > _NEWS_S:
             written = now
             _replace(scratch / _NEWS, told.news().to_text())
         try:
-            said = (scratch / _ORDER).read_bytes()
+            said = bounded.contents(scratch / _ORDER, _LONGEST_ORDER).decode("ascii")
+            patience = _patience(said)
         except FileNotFoundError:
-            said, changed = order, -inf
-        except OSError:  # the file system is away: it may come back within the lease
-            said = order
+            said, patience, changed = order, None, -inf
+        except (OSError, ValueError):  # the file system is away, or a model wrote it: an order may still come
+            said, patience = order, None
         if said != order:
             order, changed = said, now
-        match order.decode("ascii").split():
-            case ["stop", patience, _]:
-                return process.stop(float(patience)) or JobEnd(crashed="can't be killed")
+        if patience is not None:
+            return process.stop(patience) or JobEnd(crashed="can't be killed")
         if now - changed > lease_s:
             process.stop(0)
             raise EngineLost("Nobody holds the job any more.")
     return ended
+
+
+def _patience(order: str) -> float | None:
+    """Return after how many seconds an order kills the process; None if it is to go on.
+
+    Raises ValueError for what is no order.
+    """
+    match order.split():
+        case [number]:
+            int(number)
+            return None
+        case ["stop", seconds, _] if isfinite(patience := float(seconds)):
+            return patience
+    raise ValueError(order)
 
 
 def _replace(path: Path, text: str) -> None:

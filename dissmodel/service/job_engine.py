@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from dissmodel import temporary
 from dissmodel.config import load_settings
 from dissmodel.config.keys import Value
 from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, open_engine
 from dissmodel.engines.slurm import check_slurm
-from dissmodel.errors import StorageError, disk_errors
+from dissmodel.errors import StorageError, UsageError, disk_errors
 from dissmodel.service.elsewhere import JobElsewhere
 from dissmodel.service.hold import Hold
 from dissmodel.service.repeated import repeated
@@ -109,7 +110,7 @@ class JobEngine:
         with contextlib.ExitStack() as stack:
             engine = stack.enter_context(open_engine(where, self._jobs, self.threads, load_settings()))
             with disk_errors(f"{self._settings.scratch} can't be made", "Set another: service.scratch"):
-                self._settings.scratch.mkdir(parents=True, exist_ok=True)
+                check_own(self._settings.scratch)
             check_shared(engine, self._settings.scratch, "service.scratch")
             self._closing = stack.pop_all()
         self._engine = engine
@@ -120,3 +121,24 @@ class JobEngine:
         if engine is not None:
             engine.shutdown(wait=False, cancel_futures=True)
         self._closing.close()
+
+
+def check_own(folder: Path) -> None:
+    """Make the folder of running jobs, or check that it is this user's: code from it is run.
+
+    Raises
+    ------
+    UsageError
+        If it is another user's (code ``"folder_not_own"``).
+    OSError
+        If it can't be made, or nothing can be made in it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with temporary.new_folder(folder) as ours:  # over a network this user may have another number
+        is_own = folder.lstat().st_uid == ours.stat().st_uid
+    if not is_own:
+        raise UsageError(
+            f"{folder}: this folder is another user's, who could change what jobs run.",
+            "Name a folder of your own: dissmodel config set service.scratch FOLDER",
+            code="folder_not_own",
+        )

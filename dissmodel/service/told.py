@@ -10,6 +10,8 @@ from dissmodel.record.redact import redact
 from dissmodel.service.documents import LINE_LENGTH, LOG_LINES, storable
 from dissmodel.service.queue import Progress
 
+_MOST = 1 << 53  # a larger number is no number in JSON for most readers
+
 
 class Told:
     """What the process of a run tells; several threads may tell and ask at once.
@@ -46,8 +48,8 @@ class Told:
 
     def hear(self, news: Progress, known: int) -> None:
         """Take over what is told elsewhere; of its lines the first `known` were taken over before."""
-        fresh = max(0, news.logged - known)
-        lines = news.lines[-fresh:] if fresh else ()
+        fresh = _bounded(news.logged - known)
+        lines = news.lines[-min(fresh, LOG_LINES) :] if fresh else ()
         for line in lines:
             self.output(line)
         with self._lock:
@@ -57,7 +59,8 @@ class Told:
     def tell(self, phase: str | None, done: int = 0, total: int = 0) -> None:
         """Tell a phase, None: the same, and how far it is."""
         with self._lock:
-            self._progress = Progress(self._progress.phase if phase is None else phase, done, total)
+            said = self._progress.phase if phase is None else phase
+            self._progress = Progress(said, _bounded(done), _bounded(total))
             self.is_new = True
 
     def warn(self, message: str) -> None:
@@ -70,3 +73,8 @@ class Told:
             self._lines.append(storable(redact(line[: 2 * LINE_LENGTH])[:LINE_LENGTH]))
             self._logged += 1
             self.is_new = True
+
+
+def _bounded(number: int) -> int:
+    """Return a number that a model may have told, with which can be computed."""
+    return min(max(0, number), _MOST)

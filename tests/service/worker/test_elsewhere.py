@@ -1,9 +1,12 @@
 """The process of an attempt on an engine's worker, here a process of this machine."""
 
 import json
+import os
 import shutil
 import sys
 import threading
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +16,10 @@ from dissmodel.engines.here import Here
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.experiment.at_hand import AtHand
 from dissmodel.service.documents import Request
-from dissmodel.service.elsewhere import JobElsewhere, run
+from dissmodel.service.elsewhere import JobElsewhere, _ended, run
 from dissmodel.service.hold import Hold, Times
 from dissmodel.service.inputs import shared
+from dissmodel.service.job_engine import check_own
 from dissmodel.service.queue import Progress
 from dissmodel.service.task import Task
 from dissmodel.service.told import Told
@@ -113,6 +117,79 @@ def test_news_are_heard_once():
 
     assert ("fetched", "a", "b", "c", "x", "y") == told.log
     assert (11, "run", 3) == (told.logged, told.news().phase, told.news().step)
+
+
+def test_numbers_that_a_model_tells_are_bounded():
+    told, most = Told(), 10**4299  # JSON has no bound
+    told.hear(Progress("run", most, 3, ("a",) * 3000, most), 0)
+    told.output("b")
+    told.tell(None, -1, most)
+    news = Progress.from_text(told.news().to_text())
+
+    assert (1000, 0) == (len(news.lines), news.step)
+    assert 1.0 == min(1.0, news.steps / 3)
+    assert told.logged == 2**53 + 1
+
+
+def test_what_did_not_end_is_not_waited_for_twice(task, hold, monkeypatch):
+    monkeypatch.setattr("dissmodel.service.elsewhere._ANSWER_S", 0)
+    scratch = task.folder.parent
+    job = JobElsewhere(_Silent(), task, scratch, scratch, (), hold=hold, lease_s=2)
+    assert job.stop(0) is None
+    order = (scratch / "order").read_text()
+    job.close()
+
+    assert order.startswith("stop 0 ")
+    assert order == (scratch / "order").read_text()
+
+
+class _Silent(Here):
+    """An engine whose worker never answers."""
+
+    def submit(self, *_args, **_kwargs):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("order", [b"\xff", b"stop x 1", b"stop inf 1", b"9" * 1000, "pipe"])
+def test_what_is_no_order_is_left(tmp_path, order):
+    if order == "pipe":
+        os.mkfifo(tmp_path / "order")
+    else:
+        (tmp_path / "order").write_bytes(order)
+
+    with pytest.raises(EngineLost, match="Nobody holds"):
+        _ended(_Endless(), Told(), tmp_path, 0)
+
+
+class _Endless:
+    """A process that does not end by itself."""
+
+    def wait(self, _seconds):
+        return None
+
+    def stop(self, _patience):
+        return None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owners of this kind")
+def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    scratch = tmp_path / "new" / "host"
+    check_own(scratch)
+    assert 0o700 == scratch.stat().st_mode & 0o777
+    check_own(scratch)
+    owner = Path.lstat
+    monkeypatch.setattr(Path, "lstat", lambda path: _owned(owner(path)) if path == scratch else owner(path))
+
+    with pytest.raises(UsageError, match="another user's") as caught:
+        check_own(scratch)
+    assert "folder_not_own" == caught.value.code
+
+
+def _owned(status):
+    return os.stat_result((*status[:4], status.st_uid + 1, *status[5:]))
 
 
 def test_what_was_fetched_is_copied_and_nothing_else(tmp_path):
