@@ -57,7 +57,7 @@ def check(service: Service, fields: Mapping[str, Any], find: Callable[[], Model]
         try:
             said = foreign.run("dissmodel.service.examine", given=json.dumps(given, default=str))
         except StorageError as error:
-            if error.code != "process_failed":
+            if error.code not in {"process_failed", foreign.OUTPUT_TOO_LARGE}:
                 raise
             what = "It could not be checked here: that took too long, or too much memory."
             told.append({"severity": "warning", "subject": "inputs", "message": what, "hint": ""})

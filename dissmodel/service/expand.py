@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from dissmodel.record.plain import plain
 from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model
 from dissmodel.running.prepare import check_until
+from dissmodel.service.child import limit_memory
 from dissmodel.sweeping.keys import named_runs
 from dissmodel.sweeping.plan import Plan
-from dissmodel.sweeping.values import Bounds, is_input, varied
+from dissmodel.sweeping.values import Bounds, Varied, is_input, varied
 
 _SHORT = 32  # of a key's 64 digits
 
@@ -30,6 +31,7 @@ _SHORT = 32  # of a key's 64 digits
 def main() -> None:
     """Write the runs of the plan on standard input."""
     asked = json.load(sys.stdin)
+    limit_memory(asked["memory"])
     with contextlib.redirect_stdout(sys.stderr):
         found = expanded(asked)
     json.dump(found, sys.stdout)
@@ -39,12 +41,7 @@ def expanded(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `main` writes."""
     try:
         plan = _plan(asked)
-        if len(plan) > asked["most"]:
-            raise UsageError(
-                f"The plan has {len(plan):,} runs; a sweep may have {asked['most']:,} here.",
-                "Vary less, or run it on a machine of your own: dissmodel sweep",
-                code="many_runs",
-            )
+        _refuse_many(len(plan), asked["most"])
         spec = GivenSpec(asked["spec"], asked["name"], asked["commit"]) if asked["spec"] else None
         name = asked["name"] if spec is None else None
         with open_model(ModelRequest(model=name, spec=spec, consent=Consent(offline=True))) as model:
@@ -65,18 +62,40 @@ def _told(error: DissmodelError) -> dict[str, Any]:
 
 
 def _plan(asked: Mapping[str, Any]) -> Plan:
-    grids = [{name: varied(one, name) for name, one in grid.items()} for grid in asked["vary"]]
-    for grid in grids:
-        for name, values in grid.items():
-            if is_input(name) and (isinstance(values, Bounds) or not all(isinstance(v, str) for v in values)):
-                raise UsageError(f"{name}: its values are inputs.", f'"{name}": "a.tif,b.tif"')
-    design = asked["design"]
+    grids, design = list(_grids(asked)), asked["design"]
     if design is not None and design.lower().endswith(".csv"):
         what = f"design = {design[:80]!r}: a file of the server is no design here"
         raise UsageError(f"{what}.", "Give a row each: vary may be a list of tables.", code="bad_design")
     names = ("parameters", "replicates", "seed", "until")
     fields = {"model": asked["name"], **{name: asked[name] for name in names}}
     return Plan.from_settings({**fields, "design": design, "grids": grids, "folder": Path()})
+
+
+def _grids(asked: Mapping[str, Any]) -> Iterator[dict[str, Varied]]:
+    """Yield the values of each table of `vary`, as long as they do not make too many runs."""
+    before = 0
+    for given in asked["vary"]:
+        grid: dict[str, Varied] = {}
+        runs = 1
+        for name, one in given.items():
+            grid[name] = values = varied(one, name)
+            is_bounds = isinstance(values, Bounds)
+            if is_input(name) and (is_bounds or not all(isinstance(value, str) for value in values)):
+                raise UsageError(f"{name}: its values are inputs.", f'"{name}": "a.tif,b.tif"')
+            count = 1 if isinstance(values, Bounds) else len(values)
+            runs = max(runs, count) if asked["design"] is not None else runs * count
+            _refuse_many(before + runs, asked["most"])
+        before += runs
+        yield grid
+
+
+def _refuse_many(runs: int, most: int) -> None:
+    if runs > most:
+        raise UsageError(
+            f"The plan has {runs:,} runs or more; a sweep may have {most:,} here.",
+            "Vary less, or run it on a machine of your own: dissmodel sweep",
+            code="many_runs",
+        )
 
 
 if __name__ == "__main__":

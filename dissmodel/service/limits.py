@@ -92,7 +92,10 @@ class Guard:
         if not self._keys.are_needed:
             client = request.client.host if request.client is not None else None
             refuse_foreign(request.headers.get("host", ""), request.headers.get("origin"), client)
-        limit = UPLOAD_BYTES + _FORM_BYTES if request.url.path in UPLOADS else JSON_BYTES
+        # Only these bodies are not kept in memory.
+        is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+        is_upload = is_form and request.url.path in UPLOADS
+        limit = UPLOAD_BYTES + _FORM_BYTES if is_upload else JSON_BYTES
         length = request.headers.get("content-length", "0")
         if not length.isascii() or not length.isdecimal() or int(length[:20]) > limit:
             raise _too_large(limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 import threading
 from contextlib import ExitStack, suppress
@@ -65,8 +66,8 @@ def product(service: Service, experiment: str, name: str, license_: str = "") ->
     if name not in _COMMANDS or (license_ and not _LICENSE.fullmatch(license_)):
         raise refused("no_product", f"There is no {name[:80]!r} of a result, licence {license_[:80]!r}.")
     record = service.completed(experiment)
-    mark = f".{sha256_bytes(license_.encode())[:8]}" if license_ else ""
-    file = service.settings.data_dir / "products" / f"{experiment}{mark}.{name}"
+    mark = sha256_bytes(json.dumps([record.record_digest, license_]).encode())[:16]
+    file = service.settings.data_dir / "products" / f"{experiment}.{mark}.{name}"
     if file.exists():
         return file
     if sum(one.size or 0 for one in record.files.values()) > _LARGEST:
@@ -93,7 +94,7 @@ def product(service: Service, experiment: str, name: str, license_: str = "") ->
                 _UNDRAWN.add(file)
             raise
         made.replace(file)
-    _tidy(file.parent)
+    _tidy(file)
     return file
 
 
@@ -130,10 +131,16 @@ def _no_picture(experiment: str) -> UsageError:
     return refused("no_picture", what)
 
 
-def _tidy(folder: Path) -> None:
-    """Remove the oldest products while there are too many, or they have too many bytes."""
+def _tidy(made: Path) -> None:
+    """Remove the oldest products but `made` while there are too many, or they have too many bytes."""
+    found = []
+    for one in made.parent.iterdir():
+        with suppress(FileNotFoundError):  # another process removed it
+            status = one.stat()
+            if stat.S_ISREG(status.st_mode):  # what is being made is in a folder
+                found.append((one != made, -status.st_mtime, status.st_size, one))
     left, room = _MOST, _MOST_BYTES
-    for one in sorted(folder.glob("*.*"), key=lambda one: one.stat().st_mtime, reverse=True):
-        left, room = left - 1, room - one.stat().st_size
-        if left < 0 or room < 0:
+    for is_another, _, size, one in sorted(found):
+        left, room = left - 1, room - size
+        if is_another and (left < 0 or room < 0):
             one.unlink(missing_ok=True)

@@ -120,10 +120,12 @@ class Sweeps:
         names = ("parameters", "vary", "design", "replicates", "seed", "until")
         asked = {name: fields[name] for name in names}
         asked |= {"name": model.name, "spec": model.spec, "commit": model.commit, "most": MOST_QUEUED}
-        said = foreign.run("dissmodel.service.expand", given=json.dumps(asked, default=str))
+        asked["memory"] = self.service.settings.memory
         try:
-            found = json.loads(said)
-        except ValueError:  # it was cut
+            found = json.loads(foreign.run("dissmodel.service.expand", given=json.dumps(asked, default=str)))
+        except StorageError as error:
+            if error.code != foreign.OUTPUT_TOO_LARGE:
+                raise
             raise refused("body_too_large", "The rows of the plan are too large.") from None
         if (error := found.get("error")) is not None:
             kind = StorageError if error.pop("exit_code") == _STORAGE else UsageError

@@ -7,7 +7,6 @@ import hmac
 import time
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 
@@ -83,11 +82,13 @@ class Sessions:
         if key_of(request) is not None:
             return
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-        is_own = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+        is_own = origin is None or origin.partition("://")[2] == request.headers.get("Host")
+        is_own = is_own and site in {None, "same-origin"}
         given = request.query_params.get(TOKEN, "")
-        if not given and request.headers.get("Content-Type", "").startswith("application/x-www-form"):
+        is_form = request.headers.get("Content-Type", "").startswith("application/x-www-form")
+        if is_own and is_form and not given:
             given = str((await request.form()).get(TOKEN, ""))
-        if site not in {None, "same-origin"} or not is_own or not _same(self.token(request), given):
+        if not is_own or not _same(self.token(request), given):
             raise refused("form_refused", "This form was not sent by a page of your session.")
 
     def _cookie(self, name: str, expires: int) -> str | None:

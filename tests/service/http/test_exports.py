@@ -2,7 +2,9 @@
 
 import io
 import json
+import shutil
 import zipfile
+from pathlib import Path
 
 import make_coast
 import pytest
@@ -38,6 +40,33 @@ def test_no_export_of_what_did_not_complete(house, monkeypatch):
     monkeypatch.setattr(products, "_LARGEST", 3)
     for what in ("report", "export/bundle"):
         assert "no_product" == ask(house, f"{job}/{what}", 404).json()["code"]
+
+
+def test_a_product_is_made_once_for_each_record_and_the_oldest_are_removed(house, monkeypatch):
+    made = []
+
+    def make(_module, *words, given=""):
+        made.append(words)
+        Path(words[words.index("--output") + 1]).write_bytes(b"12345678")
+
+    monkeypatch.setattr(foreign, "run", make)
+    house.complete(JOB)
+    assert b"12345678" == ask(house, f"{JOB}/report").content
+    ask(house, f"{JOB}/report")
+    assert 1 == len(made)
+    shutil.rmtree(house.service.truth.experiment(JOB).uri)
+    ask(house, f"{JOB}/report", 404)
+    house.complete(JOB, outcome=False, seed=3)  # removed, and pushed again
+    ask(house, f"{JOB}/report")
+    assert 2 == len(made)
+
+    folder = house.service.settings.data_dir / "products"
+    (folder / "of.another.process").mkdir()
+    monkeypatch.setattr(products, "_MOST_BYTES", 5)
+    assert b"12345678" == ask(house, f"{JOB}/export/prov").content
+    assert [f"{JOB}.prov.json"] == [
+        f"{one.name[:32]}{one.name[49:]}" for one in folder.iterdir() if one.is_file()
+    ]
 
 
 @pytest.mark.slow

@@ -66,6 +66,13 @@ def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(house, monkey
     assert [] == list(house.service.inputs.storage.list(house.service.inputs.key("inputs/x")))
 
 
+def test_a_form_that_is_no_upload_is_not_read_as_one(house):
+    body = b"&".join(b"%d=%s" % (number, b"x" * 100_000) for number in range(12))
+    for path in limits.UPLOADS:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-API-Key": KEYS["submitter"]}
+        assert 413 == house.client.post(path, content=body, headers=headers).status_code
+
+
 @pytest.mark.slow
 def test_a_body_that_comes_too_slowly_is_refused(house, monkeypatch):
     monkeypatch.setattr(limits, "PATIENCE_S", 0.4)

@@ -13,6 +13,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
 from dissmodel.progress import Silent
 from dissmodel.running.model import ModelRequest, open_model
+from dissmodel.service import expand
 from dissmodel.service import service as service_module
 from dissmodel.service import sweeps as sweeps_module
 from dissmodel.service.documents import Cancel
@@ -22,6 +23,7 @@ from dissmodel.service.truth import Truth
 from dissmodel.service.worker import work
 from dissmodel.sweeping.keys import key_of_record, planned_runs
 from dissmodel.sweeping.plan import Plan
+from dissmodel.sweeping.values import varied
 from support.http_api import KEYS, until
 from support.sweeps import in_this_process, write_fire
 
@@ -191,6 +193,15 @@ def test_more_than_may_wait(house, monkeypatch):
     assert ("queue_full", []) == (found["code"], list(house.service.truth.sweeps()))
     monkeypatch.setattr(sweeps_module, "MOST_QUEUED", 5)
     assert "many_runs" == submit(house, status=422)["code"]
+
+
+def test_a_plan_of_too_many_runs_is_refused_before_its_values_are_made(house, monkeypatch):
+    made = []
+    monkeypatch.setattr(expand, "varied", lambda *words: made.append(words) or varied(*words))
+    many = {f"v{number}": "0:1:0.01" for number in range(100)}
+    for more in ({"vary": many}, {"vary": [{"rate": "1:6000:1"}] * 1000}, {"vary": {"rate": "1:10001:1"}}):
+        assert "many_runs" == submit(house, status=422, **more)["code"]
+    assert 2 + 2 + 1 == len(made)
 
 
 def test_pages_and_the_table(house):

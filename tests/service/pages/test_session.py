@@ -117,6 +117,7 @@ def test_a_form_that_no_page_of_the_session_sent_is_refused(house, browser):
         ({"Sec-Fetch-Site": "same-site"}, {"token": token}),
         ({"Origin": "https://evil.example"}, {"token": token}),
         ({"Origin": "null"}, {"token": token}),
+        ({"Origin": "http://[x"}, {"token": token}),
     ):
         answer = browser.post("/ui/sign-out", data=fields, headers=headers)
         assert 403 == answer.status_code
