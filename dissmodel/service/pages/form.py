@@ -17,6 +17,7 @@ from dissmodel.errors import UsageError
 from dissmodel.literals import parse_value
 from dissmodel.service.bodies import Job, SweepJob
 from dissmodel.service.schemas import is_path
+from dissmodel.service.service import MOST_QUEUED
 from dissmodel.sweeping.values import Bounds, is_input, varied
 
 Kind = Literal["number", "select", "textarea", "text"]
@@ -41,13 +42,14 @@ class Field:
     options: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
     is_text: bool = False
+    is_list: bool = False
 
     def value(self, text: str) -> Any:
         """Return the value that a text stands for, as ``--param`` takes it; of a table also CSV or TOML."""
         if self.kind == "select":
             return self.options.get(text, text)
         if self.kind == "textarea":
-            return _table(text)
+            return _table(text, None if self.is_list else self.name)
         return text if self.is_text else parse_value(text)
 
 
@@ -84,22 +86,26 @@ def _field(name: str, one: Mapping[str, Any], default: Any, *, is_required: bool
     said += [" and ".join(f"{sign} {limits[limit]}" for limit, sign in _BOUNDS if limit in limits)]
     said += [str(one.get("unit") or ""), f"default {_shown(default)}" if default is not None else ""]
     about = "; ".join(filter(None, (one.get("description"), ", ".join(filter(None, said)))))
-    return Field(name, kind, about, is_required, options, more, is_text=kinds == {"string"})
+    is_text, is_list = kinds == {"string"}, "array" in kinds
+    return Field(name, kind, about, is_required, options, more, is_text=is_text, is_list=is_list)
 
 
 def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _table(text: str) -> Any:
-    """Return a list or a table: a value as ``--param`` takes it, a TOML, or the lines of a CSV."""
+def _table(text: str, name: str | None) -> Any:
+    """Return a list or a table: a value as ``--param`` takes it, a TOML, or the lines of a CSV.
+
+    Where a TOML has one value, named so (None: whatever its name is), this is that value.
+    """
     if text[:1] in {"[", "{"}:
         value = parse_value(text)
         if not isinstance(value, str):
             return value
     with suppress(tomllib.TOMLDecodeError, RecursionError):
         found = tomllib.loads(text)
-        return next(iter(found.values())) if len(found) == 1 else found
+        return next(iter(found.values())) if len(found) == 1 and name in {None, *found} else found
     rows = [[parse_value(cell) for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     return rows if len(rows) > 1 else rows[0] if rows else []
 
@@ -143,11 +149,11 @@ def filled(model: str, given: Mapping[str, str], fields: list[Field]) -> Filled:
                 body["parameters"][one.name] = one.value(text[f"p.{one.name}"])
     for name in _MAPS:
         body[name] = dict(_pairs(made, name, text.get(name, "")))
-    vary: dict[str, str] = dict(_varied(made, text))
-    made.is_sweep = bool(vary) or any(name in text for name in ("design", "replicates"))
+    vary, first = _varied(made, text)
+    of_sweep = {name: text[name] for name in ("design", "replicates", "until") if name in text}
+    made.is_sweep = bool(vary or of_sweep)
     if made.is_sweep:
-        body["vary"] = vary
-        body |= {name: text[name] for name in ("design", "replicates", "until") if name in text}
+        body |= {"vary": vary, **of_sweep}
     if "seed" in text:
         body["seed"] = text["seed"]
     if "input_dataset" not in body and "input" not in vary:
@@ -161,7 +167,6 @@ def filled(model: str, given: Mapping[str, str], fields: list[Field]) -> Filled:
         for wrong in error.errors(include_input=False):
             made.errors.setdefault(str(wrong["loc"][0]), wrong["msg"])
         return made
-    first = {name: _first(values, name) for name, values in vary.items()}
     made.checked = dict(made.body)
     made.checked["parameters"] = made.body["parameters"] | {
         name: one for name, one in first.items() if not is_input(name)
@@ -192,18 +197,28 @@ def _pairs(made: Filled, name: str, text: str) -> Iterator[tuple[str, Any]]:
         yield key, parse_value(value) if name == "class_map" and value[:1] == "{" else value
 
 
-def _varied(made: Filled, text: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _varied(made: Filled, text: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the values of what varies, as they were typed, and the first value of each."""
+    typed: dict[str, str] = {}
+    first: dict[str, Any] = {}
     for number in range(_MOST_ROWS):
-        name, values = text.get(f"vary.{number}.name"), text.get(f"vary.{number}.values")
-        if values is None:
+        row = f"vary.{number}"
+        name, values = text.get(f"{row}.name"), text.get(f"{row}.values")
+        if name is None and values is None:
             continue
-        with _telling(made, f"vary.{number}.values"):
-            if name is None:
-                raise UsageError("What varies?", "Choose it.")
-            varied(values, name)
-            yield name, values
-
-
-def _first(values: str, name: str) -> Any:
-    found = varied(values, name)
-    return found.low if isinstance(found, Bounds) else found[0]
+        if name is None:
+            made.errors[f"{row}.name"] = "Choose what varies."
+        elif values is None:
+            made.errors[f"{row}.values"] = "Give its values."
+        elif name in typed:
+            made.errors[f"{row}.name"] = f"{name} varies already: give all of its values there."
+        else:
+            with _telling(made, f"{row}.values"):
+                found = varied(values, name)
+                typed[name], first[name] = values, found.low if isinstance(found, Bounds) else found[0]
+                if not isinstance(found, Bounds) and len(found) > MOST_QUEUED:
+                    made.errors[f"{row}.values"] = (
+                        f"It has {len(found):,} values; {MOST_QUEUED:,} are possible."
+                    )
+                    break  # what so many values cost is not spent again
+    return typed, first

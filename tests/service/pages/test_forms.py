@@ -10,6 +10,7 @@ import pytest
 from dissmodel.errors import StorageError
 from dissmodel.service import foreign
 from dissmodel.service.pages.form import fields_of, filled
+from dissmodel.sweeping.values import varied
 from support.http_api import KEYS, until
 from support.sweeps import in_this_process, write_fire
 
@@ -172,7 +173,7 @@ def test_a_form_submits_a_sweep(user, house):
     vary = {"vary.0.name": "wind_speed", "vary.0.values": "0:10:5", "replicates": "2"}
     bad = {**GIVEN, **vary, "p.wind_speed": "", "vary.1.values": "1"}
     page = user.fill(FIRE, status=422, **bad, **{"vary.2.name": "p_h", "vary.2.values": "0:1:0"}).text
-    for name in ("vary.1.values", "vary.2.values"):
+    for name in ("vary.1.name", "vary.2.values"):
         assert [one for one in tree(page).iter() if one.get("id") == f"field-{name}-error"]
     wrong = {**bad, "vary.1.name": "p_h"}
     assert "input should be" in user.fill(FIRE, status=422, **{**wrong, "vary.1.values": "0.5,2,3"}).text
@@ -251,6 +252,7 @@ def test_fields_are_made_from_a_schema():
             "count": {"anyOf": [{"type": "integer", "minimum": 1, "multipleOf": 2}, {"type": "null"}]},
             "rate": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "unit": "m"},
             "rows": {"type": "array", "items": {"type": "array"}},
+            "shares": {"type": "object"},
             "either": {"anyOf": [{"type": "string"}, {"type": "number"}]},
             "file": {"type": "string", "format": "path"},
             "seed": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
@@ -259,7 +261,9 @@ def test_fields_are_made_from_a_schema():
     fields = {one.name: one for one in fields_of(schema, {"rate": 0.5})}
 
     kinds = {"name": "text", "on": "select", "kind": "select", "count": "number", "rate": "number"}
-    assert kinds | {"rows": "textarea", "either": "text"} == {name: one.kind for name, one in fields.items()}
+    assert kinds | {"rows": "textarea", "shares": "textarea", "either": "text"} == {
+        name: one.kind for name, one in fields.items()
+    }
     assert {"step": 2, "min": 1} == fields["count"].more
     assert {"step": "any", "max": 1} == fields["rate"].more
     assert "> 0 and ≤ 1" in fields["rate"].hint
@@ -272,6 +276,9 @@ def test_fields_are_made_from_a_schema():
         ("rows", "demand = [[1.5]]"): [[1.5]],
         ("rows", "[[step]]\nat = 1\n[[step]]\nat = 2"): [{"at": 1}, {"at": 2}],
         ("rows", "a,b"): ["a", "b"],
+        ("shares", "forest = 0.5"): {"forest": 0.5},
+        ("shares", "[shares]\nforest = 0.5"): {"forest": 0.5},
+        ("shares", "forest = 0.5\npasture = 1"): {"forest": 0.5, "pasture": 1},
         ("name", "007"): "007",
         ("either", "007"): 7,
         ("count", "4"): 4,
@@ -283,6 +290,30 @@ def test_fields_are_made_from_a_schema():
         "m", {"p.count": "4", "p.on": "true", "p.rate": " ", "input_dataset": "a"}, [*fields.values()]
     )
     assert {"count": 4, "on": True} == form.body["parameters"]
+
+
+def test_nothing_that_varies_is_left_out_silently(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "dissmodel.service.pages.form.varied", lambda *words: made.append(words) or varied(*words)
+    )
+    rate = {"vary.0.name": "rate", "vary.0.values": "0,1", "input_dataset": "a"}
+    for given, wrong in (
+        ({"vary.3.name": "rate", "vary.3.values": "2,3"}, "vary.3.name"),
+        ({"vary.3.name": "size"}, "vary.3.values"),
+        ({"vary.3.values": "2,3"}, "vary.3.name"),
+    ):
+        assert {wrong} == filled("m", {**rate, **given}, []).errors.keys()
+    form = filled("m", {"until": "built > 3", "input_dataset": "a"}, [])
+    assert (True, "built > 3", {}) == (form.is_sweep, form.body["until"], form.errors)
+    made.clear()
+    many = {
+        f"vary.{row}.{one}": text
+        for row in range(9)
+        for one, text in (("name", f"v{row}"), ("values", "1:20000:1"))
+    }
+    assert {"vary.0.values"} == filled("m", {**many, "input_dataset": "a"}, []).errors.keys()
+    assert 1 == len(made)
 
 
 def test_a_job_that_can_not_be_checked_can_be_submitted(user, house, monkeypatch):
