@@ -79,8 +79,8 @@ def _grids(asked: Mapping[str, Any]) -> Iterator[dict[str, Varied]]:
         runs = 1
         for name, one in given.items():
             grid[name] = values = varied(one, name)
-            is_bounds = isinstance(values, Bounds)
-            if is_input(name) and (is_bounds or not all(isinstance(value, str) for value in values)):
+            are_texts = not isinstance(values, Bounds) and all(isinstance(value, str) for value in values)
+            if is_input(name) and not are_texts:
                 raise UsageError(f"{name}: its values are inputs.", f'"{name}": "a.tif,b.tif"')
             count = 1 if isinstance(values, Bounds) else len(values)
             runs = max(runs, count) if asked["design"] is not None else runs * count
