@@ -1,0 +1,42 @@
+"""The environment of a job of Slurm: sbatch passes its own on."""
+
+import asyncio
+import os
+import sys
+from contextlib import nullcontext
+
+from dissmodel.engines.here import Here
+from dissmodel.engines.slurm import Slurm
+from dissmodel.service import job_engine
+from dissmodel.service.settings import ServiceSettings
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "cLWpTnQ4vX9",
+    "REDIS_PASSWORD": "vK3sPq8ZtRw",
+    "DISSMODEL_SERVICE_QUEUE": "redis://:hM5yJd7Bn@host",
+}
+SHOW = "import os; print('\\n'.join(f'{name}={value}' for name, value in os.environ.items()))"
+
+
+def test_a_service_gives_slurm_no_credentials(tmp_path, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    given = {}
+
+    def opened(_where, _workers, _threads, _settings, environ=os.environ):
+        given.update(environ)
+        return nullcontext(Here())
+
+    monkeypatch.setattr(job_engine, "open_engine", opened)
+    monkeypatch.setattr(job_engine, "check_slurm", lambda: None)
+    settings = ServiceSettings(tmp_path, "", "", engine="slurm", scratch=tmp_path / "scratch")
+    engine = job_engine.JobEngine(settings, 1, lambda: True)
+    engine._tend()
+
+    assert given["PATH"] == os.environ["PATH"]
+    assert set() == SECRETS.keys() & given.keys()
+    slurm = Slurm.__new__(Slurm)
+    slurm._environ = given
+    said = asyncio.run(slurm._finished([sys.executable, "-c", SHOW])).out.decode()
+    assert "PATH=" in said
+    assert [] == [value for value in SECRETS.values() if value in said]
