@@ -15,6 +15,7 @@ from dissmodel.config.keys import Value
 from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, open_engine
 from dissmodel.engines.slurm import check_slurm
 from dissmodel.errors import StorageError, UsageError, disk_errors
+from dissmodel.process import STORAGE
 from dissmodel.record.known_secrets import is_secret_variable
 from dissmodel.record.redact import redact
 from dissmodel.service.elsewhere import JobElsewhere
@@ -160,5 +161,6 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if not (name.startswith("DISSMODEL_") or is_secret_variable(name)) and redact(value) == value
+        if not (name.startswith(("DISSMODEL_", *STORAGE)) or is_secret_variable(name))
+        and redact(value) == value
     }

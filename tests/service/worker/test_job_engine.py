@@ -1,12 +1,18 @@
-"""The environment of a job of Slurm: sbatch passes its own on."""
+"""The engine of a worker's jobs, without a cluster."""
 
 import asyncio
 import os
 import sys
 from contextlib import nullcontext
 
+import pytest
+
+from dissmodel.config import load_settings
+from dissmodel.doctor.engine import look_at_engine
 from dissmodel.engines.here import Here
 from dissmodel.engines.slurm import Slurm
+from dissmodel.errors import UsageError
+from dissmodel.executor.findings import Collector
 from dissmodel.service import job_engine
 from dissmodel.service.settings import ServiceSettings
 
@@ -40,3 +46,11 @@ def test_a_service_gives_slurm_no_credentials(tmp_path, monkeypatch):
     said = asyncio.run(slurm._finished([sys.executable, "-c", SHOW])).out.decode()
     assert "PATH=" in said
     assert [] == [value for value in SECRETS.values() if value in said]
+
+
+def test_this_process_is_no_engine_of_jobs():
+    settings = load_settings(given={"service.engine": "here"})
+    for asked in (ServiceSettings.load, lambda settings: look_at_engine(Collector("engine"), settings)):
+        with pytest.raises(UsageError, match="here is no cluster") as caught:
+            asked(settings)
+        assert "dissmodel config show" in caught.value.hint
