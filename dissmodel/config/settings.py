@@ -71,7 +71,7 @@ class UserSettings:
         if engine == "here":  # an engine, but a job in it can't be ended
             raise UsageError(
                 "service.engine: here is no cluster.",
-                "Remove the setting, and jobs run on this machine. Where it is set: dissmodel config show",
+                "Jobs run on this machine without it: dissmodel config set --unset service.engine",
                 code="setting_value",
             )
         return engine

@@ -53,4 +53,4 @@ def test_this_process_is_no_engine_of_jobs():
     for asked in (ServiceSettings.load, lambda settings: look_at_engine(Collector("engine"), settings)):
         with pytest.raises(UsageError, match="here is no cluster") as caught:
             asked(settings)
-        assert "dissmodel config show" in caught.value.hint
+        assert "--unset service.engine" in caught.value.hint
