@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from contextlib import nullcontext
 
 import pytest
@@ -14,6 +15,7 @@ from dissmodel.engines.slurm import Slurm
 from dissmodel.errors import UsageError
 from dissmodel.executor.findings import Collector
 from dissmodel.service import job_engine
+from dissmodel.service.attempt import attempt
 from dissmodel.service.settings import ServiceSettings
 
 SECRETS = {
@@ -54,3 +56,41 @@ def test_this_process_is_no_engine_of_jobs():
         with pytest.raises(UsageError, match="here is no cluster") as caught:
             asked(settings)
         assert "--unset service.engine" in caught.value.hint
+
+
+class _Slow:
+    """An engine whose process has not ended when the worker has to."""
+
+    threads = 1
+
+    def __init__(self, house, job, stop):
+        self.given = {"data_dir": str(house.folder)}
+        self._attempts = lambda: house.queue.view([job])[job].attempts
+        self._stop, self.seen = stop, []
+
+    def start(self, *_args, **_kwargs):
+        return self
+
+    def wait(self, _seconds):
+        self.seen.append(self._attempts())
+        self._stop.set()
+
+    def stop(self, _patience):
+        self.seen.append(self._attempts())
+
+    def close(self):
+        """There is nothing to end."""
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_worker_that_ends_counts_no_attempt_before_it_waits(house, before):
+    job, stop = house.submit(), threading.Event()
+    house.queue.take("w", wait_s=0)
+    house.queue.count(job, before)
+    engine = _Slow(house, job, stop)
+    words = {"truth": house.truth, "queue": house.queue, "settings": house.settings}
+    attempt(job, worker="w", stop=stop, engine=engine, **words)
+    entry = house.queue.view([job])[job]
+
+    assert [before + 1, before] == engine.seen
+    assert (before, True) == (entry.attempts, entry.is_waiting)
