@@ -119,14 +119,14 @@ def test_news_are_heard_once():
     assert (11, "run", 3) == (told.logged, told.news().phase, told.news().step)
 
 
-def test_numbers_that_a_model_tells_are_bounded():
+def test_what_a_model_tells_is_bounded():
     told, most = Told(), 10**4299  # JSON has no bound
     told.hear(Progress("run", most, 3, ("a",) * 3000, most), 0)
     told.output("b")
-    told.tell(None, -1, most)
+    told.tell("run\ud800" * 1000, -1, most)
     news = Progress.from_text(told.news().to_text())
 
-    assert (1000, 0) == (len(news.lines), news.step)
+    assert (1000, 0, 2000, "run") == (len(news.lines), news.step, len(news.phase), news.phase[:3])
     assert 1.0 == min(1.0, news.steps / 3)
     assert told.logged == 2**53 + 1
 
