@@ -38,6 +38,8 @@ def test_a_file_that_is_replaced_meanwhile_is_read_whole(tmp_path, monkeypatch):
     file.write_bytes(b"1")
     before = file.stat()
     file.write_bytes(b"12345")
-    monkeypatch.setattr(os, "stat", lambda _path: before)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda _path: before)
+        found = contents(file, 5)
 
-    assert b"12345" == contents(file, 5)
+    assert b"12345" == found
