@@ -30,8 +30,9 @@ def contents(path: str | Path, limit: int) -> bytes:
     # A pipe that has come in the place of the file would be waited for, for ever; Windows has none.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        # Not more than there is: room for 16 MiB takes longer to get than a record to read.
-        wanted = min(status.st_size, limit) + 1
+        # Not more than there is: room for 16 MiB takes longer to get than a record to read. The open file has
+        # the size: the path may be of another file by now, and over NFS what it says may be old.
+        wanted = min(os.fstat(handle).st_size, limit) + 1
         data = more = os.read(handle, wanted)
         while more and len(data) < wanted:
             more = os.read(handle, wanted - len(data))

@@ -62,6 +62,21 @@ class UserSettings:
         return self._folder("cache_dir")
 
     @property
+    def service_engine(self) -> str:
+        """Where the service's jobs run; empty: in processes of this machine.
+
+        Raises UsageError if it is no cluster.
+        """
+        engine = self.text("service.engine") or ""
+        if engine == "here":  # an engine, but a job in it can't be ended
+            raise UsageError(
+                "service.engine: here is no cluster.",
+                "Jobs run on this machine without it: dissmodel config set --unset service.engine",
+                code="setting_value",
+            )
+        return engine
+
+    @property
     def service_scratch(self) -> Path:
         """The folder of the service's running jobs.
 

@@ -13,7 +13,7 @@ def look_at_engine(found: Collector, settings: UserSettings) -> None:
 
     Slurm is only asked whether it answers: its workers come with the first job.
     """
-    where = settings.text("service.engine") or ""
+    where = settings.service_engine
     if where == "slurm":
         check_slurm()
         found.add("ok", "Slurm answers")

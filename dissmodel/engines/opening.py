@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from dissmodel.config import UserSettings
@@ -13,7 +13,11 @@ from dissmodel.errors import UsageError
 
 @contextmanager
 def open_engine(
-    where: str | None, workers: int | None, threads: int, settings: UserSettings
+    where: str | None,
+    workers: int | None,
+    threads: int,
+    settings: UserSettings,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Engine]:
     """Open an engine; after the block it is closed, and what it started has ended.
 
@@ -30,6 +34,8 @@ def open_engine(
         How many threads the libraries in each worker may use.
     settings : UserSettings
         Has the certificates of a cluster, and the options of Slurm's jobs.
+    environ : mapping of str to str, optional
+        The environment that jobs of Slurm get; by default that of this process.
 
     Raises
     ------
@@ -39,7 +45,7 @@ def open_engine(
     EngineLost
         If the cluster can't be reached or has no workers.
     """
-    engine = _opened(where, workers, threads, settings)
+    engine = _opened(where, workers, threads, settings, os.environ if environ is None else environ)
     try:
         yield engine
     except BaseException:
@@ -48,7 +54,9 @@ def open_engine(
     engine.shutdown()
 
 
-def _opened(where: str | None, workers: int | None, threads: int, settings: UserSettings) -> Engine:
+def _opened(
+    where: str | None, workers: int | None, threads: int, settings: UserSettings, environ: Mapping[str, str]
+) -> Engine:
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers can do no task.", "Give 1 or more: --workers 2")
     if where is None:
@@ -65,7 +73,7 @@ def _opened(where: str | None, workers: int | None, threads: int, settings: User
     if where == "slurm":
         from dissmodel.engines.slurm import Slurm  # noqa: PLC0415  (as above)
 
-        return Slurm(workers, threads, settings)
+        return Slurm(workers, threads, settings, environ)
     return existing.existing_cluster(where, workers, threads, settings)
 
 

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, cast
@@ -56,7 +56,8 @@ class Slurm(Cluster):
     """So many jobs of Slurm, each a worker; a job that ends is replaced.
 
     What the workers need lies in a folder that only this user may enter: certificates that are made for this
-    engine alone, the scheduler's address and the jobs' script and logs. `settings` has the jobs' options.
+    engine alone, the scheduler's address and the jobs' script and logs. `settings` has the jobs' options;
+    `environ` is the environment of sbatch, which passes it on to the jobs.
 
     Raises UsageError if Slurm is not installed, or takes no such jobs; EngineLost if they end before they
     become workers.
@@ -64,13 +65,15 @@ class Slurm(Cluster):
 
     patience = math.inf  # jobs may wait in a queue for days
 
-    def __init__(self, workers: int | None, threads: int, settings: UserSettings) -> None:
+    def __init__(
+        self, workers: int | None, threads: int, settings: UserSettings, environ: Mapping[str, str]
+    ) -> None:
         if workers is None:
             raise UsageError(
                 "How many workers Slurm shall start isn't said.", "Add it: --workers 20", code="workers"
             )
         self._number = workers
-        self._settings = settings
+        self._settings, self._environ = settings, environ
         self._sbatch, self._squeue, self._scancel = _programs()
         self._name = f"{_NAME}-{token_hex(6)}"
         self._counted = 0.0
@@ -167,6 +170,7 @@ class Slurm(Cluster):
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=self._environ,
             start_new_session=True,
         )
         assert guard.stdin is not None
@@ -181,7 +185,7 @@ class Slurm(Cluster):
         folder = current_folder() or Path.home()
         try:
             return await asyncio.to_thread(
-                process.finished, words, env=os.environ, patience=_PATIENCE_S, folder=folder
+                process.finished, words, env=self._environ, patience=_PATIENCE_S, folder=folder
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return process.Ended(1, b"", str(error))

@@ -109,6 +109,7 @@ class _Attempt:
     engine: JobEngine | None = None
     request: Request | None = None
     counted: int = 0
+    is_taken_back: bool = False
     failures: int = 0
     left: dict[str, Any] | None = None  # the record of a run that had to end
     is_settled: bool = False
@@ -221,6 +222,8 @@ class _Attempt:
             stack.callback(process.close)
             while (ended := process.wait(_LOOK_S)) is None:
                 if (why := self.hold.why) is not None:
+                    if why == "stopped":  # this worker may end before the process does
+                        self._take_back()
                     # Nobody wants what a run says that another worker has, or begins anew.
                     left = process.stop(0 if why in {"lost", "stopped"} else self.times.end_s)
                     self.left = _document(left.record if left is not None else None)
@@ -369,7 +372,7 @@ class _Attempt:
 
     def _take_back(self) -> None:
         """Count this attempt no longer; wait for a queue that is away, which else would count it as lost."""
-        if not self.counted:
+        if not self.counted or self.is_taken_back:
             return
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
@@ -378,6 +381,7 @@ class _Attempt:
             except QueueAway:
                 time.sleep(_LOOK_S)
             else:
+                self.is_taken_back = True
                 return
 
     def _counted(self, by: int, counted: str | None = None) -> int:

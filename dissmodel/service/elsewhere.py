@@ -2,7 +2,7 @@
 
 Both share the attempt's scratch folder and know of each other by two files in it. ``order`` changes as long
 as the job is held, and may ask for the end; ``news`` has how far the run is, and its last lines. A run whose
-order is gone, or has not changed for a lease, is ended: nobody holds its job any more.
+folder is gone, or whose order has not changed for a lease, is ended: nobody holds its job any more.
 """
 
 from __future__ import annotations
@@ -157,10 +157,10 @@ def _ended(process: JobProcess, told: Told, scratch: Path, lease_s: float) -> Jo
         try:
             said = bounded.contents(scratch / _ORDER, _LONGEST_ORDER).decode("ascii")
             patience = _patience(said)
-        except FileNotFoundError:
-            said, patience, changed = order, None, -inf
         except (OSError, ValueError):  # the file system is away, or a model wrote it: an order may still come
             said, patience = order, None
+            if _is_gone(scratch):
+                changed = -inf
         if said != order:
             order, changed = said, now
         if patience is not None:
@@ -169,6 +169,15 @@ def _ended(process: JobProcess, told: Told, scratch: Path, lease_s: float) -> Jo
             process.stop(0)
             raise EngineLost("Nobody holds the job any more.")
     return ended
+
+
+def _is_gone(folder: Path) -> bool:
+    """Return whether a folder is not there any more; one that can't be looked at may be."""
+    try:
+        folder.stat()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
 
 
 def _patience(order: str) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dissmodel import temporary
@@ -14,6 +15,9 @@ from dissmodel.config.keys import Value
 from dissmodel.engines import Engine, EngineLost, WorkerLost, check_shared, open_engine
 from dissmodel.engines.slurm import check_slurm
 from dissmodel.errors import StorageError, UsageError, disk_errors
+from dissmodel.process import STORAGE
+from dissmodel.record.known_secrets import is_secret_variable
+from dissmodel.record.redact import redact
 from dissmodel.service.elsewhere import JobElsewhere
 from dissmodel.service.hold import Hold
 from dissmodel.service.repeated import repeated
@@ -108,7 +112,10 @@ class JobEngine:
     def _open(self) -> None:
         where = self._settings.engine
         with contextlib.ExitStack() as stack:
-            engine = stack.enter_context(open_engine(where, self._jobs, self.threads, load_settings()))
+            environ = without_secrets(os.environ)
+            engine = stack.enter_context(
+                open_engine(where, self._jobs, self.threads, load_settings(), environ)
+            )
             with disk_errors(f"{self._settings.scratch} can't be made", "Set another: service.scratch"):
                 check_own(self._settings.scratch)
             check_shared(engine, self._settings.scratch, "service.scratch")
@@ -142,3 +149,18 @@ def check_own(folder: Path) -> None:
             "Name a folder of your own: dissmodel config set service.scratch FOLDER",
             code="folder_not_own",
         )
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a cluster may see: no credentials, and no settings, for they may hold some.
+
+    >>> given = {"PATH": "/bin", "MINIO_SECRET_KEY": "s", "CONFIGS_REPO": "https://me:token@host/models"}
+    >>> without_secrets(given | {"SLURM_CONF": "/etc/slurm.conf", "DISSMODEL_SERVICE_QUEUE": "sqlite"})
+    {'PATH': '/bin', 'SLURM_CONF': '/etc/slurm.conf'}
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith(("DISSMODEL_", *STORAGE)) or is_secret_variable(name))
+        and redact(value) == value
+    }

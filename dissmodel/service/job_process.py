@@ -167,7 +167,7 @@ class JobProcess(Job):
                     case {"end": dict(said)}:
                         self._end = said
                     case {"phase": [str(name)]}:
-                        self._hold.tell(name[:LINE_LENGTH])
+                        self._hold.tell(name)
                     case {"step": [int(done), int(total), _]}:
                         self._hold.tell(None, done, total)
                     case {"warn": [str(text)]}:

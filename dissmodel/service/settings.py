@@ -103,7 +103,7 @@ class ServiceSettings:
             buckets=_texts(settings, "service.buckets"),
             hosts=_texts(settings, "service.hosts"),
             inputs_folder=Path(folder).expanduser() if folder else None,
-            engine=_engine(settings),
+            engine=settings.service_engine,
             scratch=settings.service_scratch,
             memory=parse_size(memory, "service.memory") if memory else None,
             timeout_s=_seconds(settings, environ, "service.timeout", "DISSMODEL_TIMEOUT", TIMEOUT_S),
@@ -129,13 +129,6 @@ def _seconds(
     if seconds <= 0:
         raise UsageError(f"{name}: {text} seconds are no time.", "Write it as 30.", code="setting_value")
     return seconds
-
-
-def _engine(settings: UserSettings) -> str:
-    engine = settings.text("service.engine") or ""
-    if engine == "here":  # an engine, but a job in it can't be ended
-        raise UsageError("service.engine: here is no cluster.", "Leave it out.", code="setting_value")
-    return engine
 
 
 def _redis(environ: Mapping[str, str]) -> str:

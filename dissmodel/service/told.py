@@ -54,12 +54,12 @@ class Told:
             self.output(line)
         with self._lock:
             self._logged += fresh - len(lines)
-        self.tell(news.phase[:LINE_LENGTH] or None, news.step, news.steps)
+        self.tell(news.phase or None, news.step, news.steps)
 
     def tell(self, phase: str | None, done: int = 0, total: int = 0) -> None:
         """Tell a phase, None: the same, and how far it is."""
         with self._lock:
-            said = self._progress.phase if phase is None else phase
+            said = self._progress.phase if phase is None else storable(phase[:LINE_LENGTH])
             self._progress = Progress(said, _bounded(done), _bounded(total))
             self.is_new = True
 

@@ -31,3 +31,15 @@ def test_a_pipe_that_nobody_writes_is_not_waited_for(tmp_path):
 def test_a_missing_file_is_told_apart(tmp_path):
     with pytest.raises(FileNotFoundError):
         contents(tmp_path / "none", 5)
+
+
+def test_a_file_that_is_replaced_meanwhile_is_read_whole(tmp_path, monkeypatch):
+    file = tmp_path / "a"
+    file.write_bytes(b"1")
+    before = file.stat()
+    file.write_bytes(b"12345")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda _path: before)
+        found = contents(file, 5)
+
+    assert b"12345" == found

@@ -1,5 +1,6 @@
 """The process of an attempt on an engine's worker, here a process of this machine."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dissmodel import bounded
 from dissmodel.config import load_settings
 from dissmodel.engines import EngineLost, check_shared, open_engine
 from dissmodel.engines.here import Here
@@ -119,14 +121,14 @@ def test_news_are_heard_once():
     assert (11, "run", 3) == (told.logged, told.news().phase, told.news().step)
 
 
-def test_numbers_that_a_model_tells_are_bounded():
+def test_what_a_model_tells_is_bounded():
     told, most = Told(), 10**4299  # JSON has no bound
     told.hear(Progress("run", most, 3, ("a",) * 3000, most), 0)
     told.output("b")
-    told.tell(None, -1, most)
+    told.tell("run\ud800" * 1000, -1, most)
     news = Progress.from_text(told.news().to_text())
 
-    assert (1000, 0) == (len(news.lines), news.step)
+    assert (1000, 0, 2000, "run") == (len(news.lines), news.step, len(news.phase), news.phase[:3])
     assert 1.0 == min(1.0, news.steps / 3)
     assert told.logged == 2**53 + 1
 
@@ -164,11 +166,45 @@ def test_what_is_no_order_is_left(tmp_path, order):
         _ended(_Endless(), Told(), tmp_path, 0)
 
 
+def failing(error, then):
+    """A function that fails once."""
+    errors = [error]
+
+    def call(*given, **words):
+        if errors:
+            raise errors.pop()
+        return then(*given, **words)
+
+    return call
+
+
+def test_an_order_that_is_away_for_a_moment_is_waited_for(tmp_path, monkeypatch):
+    looks = []
+
+    def write_at_the_second_look():
+        looks.append(1)
+        if len(looks) == 2:
+            (tmp_path / "order").write_text("stop 0 1")
+
+    assert "can't be killed" == _ended(_Endless(write_at_the_second_look), Told(), tmp_path, 60).crashed
+    with pytest.raises(EngineLost, match="Nobody holds"):
+        _ended(_Endless(), Told(), tmp_path / "gone", 60)
+    (tmp_path / "order").write_text("stop 0 2")
+    stale = OSError(errno.ESTALE, "Stale file handle")
+    monkeypatch.setattr(bounded, "contents", failing(stale, then=bounded.contents))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", failing(stale, then=Path.stat))
+        assert "can't be killed" == _ended(_Endless(), Told(), tmp_path, 60).crashed
+
+
 class _Endless:
     """A process that does not end by itself."""
 
+    def __init__(self, do=lambda: None):
+        self._do = do
+
     def wait(self, _seconds):
-        return None
+        self._do()
 
     def stop(self, _patience):
         return None
