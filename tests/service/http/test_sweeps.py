@@ -103,6 +103,18 @@ BAD_PLANS = [
 ]
 
 
+def test_a_sweep_tells_no_secret_of_an_address(house, tmp_path):
+    settings = replace(house.service.settings, hosts=("data.example",))
+    house.app.state.parts = replace(house.app.state.parts, service=replace(house.service, settings=settings))
+    first, other = (f"https://data.example/{name}.tif?X-Amz-Signature=s3cr3t" for name in "ab")
+    for words in ({"input_dataset": first}, {"input_dataset": None, "vary": {"input": f"{first},{other}"}}):
+        sweep = submit(house, **words)
+        told = [sweep, *(house.get(f"/sweeps/{sweep['sweep_id']}{more}") for more in ("", "/runs"))]
+        assert "data.example/a.tif?X-Amz-Signature=***" in str(told[0])
+        assert "s3cr3t" not in str(told)
+        assert first == house.service.truth.sweep(sweep["sweep_id"]).shared.input
+
+
 def test_a_bad_plan_is_answered_with_all_that_is_wrong(house):
     for words, code, said in BAD_PLANS:
         found = submit(house, status=422, **words)

@@ -230,6 +230,17 @@ def test_an_upload(user, house, tmp_path):
     assert 403 == user.post("/ui/upload", data=data, files={"file": ("c.tif", b"1")}, headers=own).status_code
 
 
+def test_an_upload_with_long_names_is_found_again(user, house, tmp_path):
+    label, name = "海" * 80, "岸" * 80 + ".tif"
+    Path(tmp_path, "inputs/inputs", label).mkdir(parents=True)
+    Path(tmp_path, "inputs/inputs", label, name).write_bytes(b"1")
+    link = re.search(r'href="(/ui/uploads/[^"]+)"', user.show("/ui/upload"))[1]
+    page = user.show(link)
+    link = re.search(r'href="(/ui/models\?input=[^"]+)"', page)[1]
+    assert "%E5%B2%B8.tif" in user.show(link)
+    assert re.search(r'href="(/ui/models/[^"]+)"', user.page)[1].endswith("%25B8.tif")
+
+
 def test_a_form_that_no_page_of_ours_sent_is_refused(user, house):
     sweep = house.post("/submit_sweep", json={"model_name": "fire_spread", "input_dataset": "fire.tif"})
     for path in (FIRE, f"/ui/sweeps/{sweep['sweep_id']}/cancel"):
