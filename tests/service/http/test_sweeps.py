@@ -13,11 +13,12 @@ from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
 from dissmodel.progress import Silent
 from dissmodel.running.model import ModelRequest, open_model
-from dissmodel.service import expand
+from dissmodel.service import checking, expand
 from dissmodel.service import service as service_module
 from dissmodel.service import sweeps as sweeps_module
 from dissmodel.service.documents import Cancel
 from dissmodel.service.reconcile import Reconciler
+from dissmodel.service.schemas import NOT_INSTALLED
 from dissmodel.service.sweeps import Sweeps, go_on
 from dissmodel.service.truth import Truth
 from dissmodel.service.worker import work
@@ -292,6 +293,16 @@ def test_each_run_has_the_digests_that_the_command_gives_it(house, tmp_path):
     assert len({one["sha256"] for one in rows}) > 1
     records = [house.get(f"/experiments/{one['experiment_id']}/record") for one in rows]
     assert [one["key"] for one in swept] == [key_of_record(one) for one in records]
+
+
+def test_a_model_whose_package_is_not_installed_can_not_be_checked(house, monkeypatch, tmp_path):
+    write_fire(tmp_path / "inputs")
+    body = {**FIRE, "package": "a-package-of-nobody==1"}
+    found = house.post("/check_job", json=body)
+    assert (True, [NOT_INSTALLED]) == (found["ok"], [one["message"] for one in found["findings"]])
+    monkeypatch.setattr(checking, "is_installed", lambda _model: True)  # but nobody trusts it
+    (error,) = [one for one in house.post("/check_job", json=body)["findings"] if one["severity"] == "error"]
+    assert "The setting trust has to name it." == error["hint"]
 
 
 @pytest.mark.slow

@@ -117,11 +117,19 @@ def test_an_input_that_is_not_right(user, house):
         ({"priority": "highest"}, "Input should be"),
         ({"seed": "-1"}, "greater than or equal to 0"),
         ({"inputs": "density=/etc/passwd"}, "may not read"),
+        ({"p.wind_speed": "nan"}, "NaN"),
     ):
         user.show("/ui/models/fire_spread")
         page = user.fill(FIRE, status=422, **{**GIVEN, **given}).text
         tree(page)
         assert said in page, given
+        (name,) = given
+        marked = {one.get("name") for one in tree(page).iter() if one.get("aria-invalid")}
+        assert marked <= {name}, given
+        links = {
+            one.get("href", "")[1:] for one in tree(page).iter() if one.get("href", "").startswith("#field")
+        }
+        assert links <= {one.get("id") for one in tree(page).iter()}
     assert [] == requests(house)
 
 
