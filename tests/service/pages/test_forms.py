@@ -111,7 +111,7 @@ def test_what_is_wrong_is_told_beside_the_field_and_what_was_typed_stays(user, h
 def test_an_input_that_is_not_right(user, house):
     for given, said in (
         ({"input_dataset": "gone.tif"}, "does not exist"),
-        ({"input_dataset": "/etc/passwd"}, "may not read"),
+        ({"input_dataset": "/etc/passwd"}, "Upload it, and choose it in the form."),
         ({"input_dataset": ""}, "Choose an upload"),
         ({"band_map": "fire=nothing"}, "no band &#39;nothing&#39;"),
         ({"priority": "highest"}, "Input should be"),
