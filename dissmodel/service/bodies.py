@@ -14,7 +14,7 @@ from dissmodel.io.resampling import Method
 from dissmodel.record.plain import plain
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
+def storable(value: dict[str, Any]) -> dict[str, Any]:
     """Refuse what a record can't hold as it is: NaN, halves of surrogate pairs, what is nested too deep."""
     if plain(value) != value:
         raise ValueError("it holds NaN, an infinite number, a text that is not UTF-8, or too many levels")
@@ -38,7 +38,7 @@ def _names(value: Any) -> Any:
     }
 
 
-Parameters = Annotated[dict[str, Any], AfterValidator(_storable)]
+Parameters = Annotated[dict[str, Any], AfterValidator(storable)]
 Names = Annotated[dict[str, str], BeforeValidator(_names)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Suffix = Annotated[str, StringConstraints(pattern=r"^(\.[A-Za-z0-9]{1,20}|/|)$")]
@@ -95,7 +95,7 @@ class InlineJob(_Data, InlineJobRequest):
     model_spec_toml: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
 
 
-_Vary = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_storable)]
+_Vary = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(storable)]
 
 
 class SweepJob(_Data):

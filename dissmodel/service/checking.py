@@ -14,6 +14,7 @@ from dissmodel.running.others import given_inputs
 from dissmodel.service import foreign, inputs
 from dissmodel.service.documents import pairs_of
 from dissmodel.service.models import Model
+from dissmodel.service.schemas import NOT_INSTALLED, is_installed
 from dissmodel.service.service import Service
 from dissmodel.storage.uri import parse
 
@@ -49,6 +50,8 @@ def check(service: Service, fields: Mapping[str, Any], find: Callable[[], Model]
     model = find()
     asked = service.asked(model, fields, {**model.given, **fields["parameters"]})
     told: list[Mapping[str, str]] = []
+    if not is_installed(model):
+        return Findings([_warning("package", NOT_INSTALLED)])
     with contextlib.ExitStack() as stack:
         names: dict[str, str] = {}
         pairs = list(_at_hand(service, asked, stack, names, told))
@@ -59,9 +62,8 @@ def check(service: Service, fields: Mapping[str, Any], find: Callable[[], Model]
         except StorageError as error:
             if error.code not in {"process_failed", foreign.OUTPUT_TOO_LARGE}:
                 raise
-            what = "It could not be checked here: that took too long, or too much memory."
-            told.append({"severity": "warning", "subject": "inputs", "message": what, "hint": ""})
-            return Findings(told)
+            what = "It could not be checked here: that failed, or took too long or too much memory."
+            return Findings([*told, _warning("inputs", what)])
     found = json.loads(said)
     told += [{name: renamed(text, names) for name, text in one.items()} for one in found["findings"]]
     return Findings(told, found["parameters"], model.name)
@@ -84,7 +86,7 @@ def _at_hand(
         try:
             if not _is_near(service, place):
                 what = "The inputs are looked at when the job runs: they are too large, or elsewhere."
-                told.append({"severity": "warning", "subject": "inputs", "message": what, "hint": ""})
+                told.append(_warning("inputs", what))
                 return
             here = stack.enter_context(inputs.fetched(place, service.settings))
         except DissmodelError as error:
@@ -95,6 +97,10 @@ def _at_hand(
         names |= {**here.names, str(here.path): place.rpartition("/")[2]}
         found.append((name, f"{here.path}{f':{band}' if band else ''}"))
     yield from found
+
+
+def _warning(subject: str, message: str) -> Mapping[str, str]:
+    return {"severity": "warning", "subject": subject, "message": message, "hint": ""}
 
 
 def _is_near(service: Service, uri: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dissmodel.consent import Consent
+from dissmodel.errors import ConsentRequired
 from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model, parameter_layers
 from dissmodel.running.others import given_inputs
@@ -58,7 +59,11 @@ def _findings(asked: Mapping[str, Any]) -> list[dict[str, str]]:
         format=asked["input_format"],
     )
     names = ("severity", "subject", "message", "hint")
-    return [{name: getattr(one, name) for name in names} for one in validate(request).findings]
+    try:
+        return [{name: getattr(one, name) for name in names} for one in validate(request).findings]
+    except ConsentRequired as error:  # nobody is here to be asked: the job would fail
+        said = {"message": redact(error.message), "hint": "The setting trust has to name it."}
+        return [{"severity": "error", "subject": asked["name"], **said}]
 
 
 def _wrong(asked: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -9,6 +9,8 @@ from fastapi import BackgroundTasks, Path, Query, Request
 from starlette.responses import PlainTextResponse
 
 from dissmodel.experiment.spreadsheet import as_csv
+from dissmodel.record.plain import plain
+from dissmodel.record.redact import redact, redact_document
 from dissmodel.service import models
 from dissmodel.service.auth import caller_of, router
 from dissmodel.service.board import MOST
@@ -112,7 +114,7 @@ def _all_runs(parts: Parts, sweep: Sweep) -> list[dict[str, Any]]:
 def shown(parts: Parts, sweep: Sweep) -> dict[str, Any]:
     """Return a sweep in the form of the HTTP API."""
     shared = sweep.shared
-    return {
+    told = {
         "sweep_id": sweep.sweep_id,
         "model_name": shared.model_name,
         "created_at": utc(shared.submitted_at),
@@ -123,6 +125,7 @@ def shown(parts: Parts, sweep: Sweep) -> dict[str, Any]:
         **{name: getattr(sweep, name) for name in ("vary", "design", "replicates", "seed", "plan")},
         **{name: getattr(shared, name) for name in ("input", "inputs", "parameters", "until", "priority")},
     }
+    return redact_document(plain(told))  # an address may hold a signature
 
 
 def _states(parts: Parts, sweep: Sweep) -> dict[str, int]:
@@ -168,7 +171,7 @@ def runs(parts: Parts, sweep: Sweep, after: int, limit: int) -> list[dict[str, A
 def _run(number: int, job: str, row: SweepRun, document: Any, without: str) -> dict[str, Any]:
     job_of = document or {"status": without}
     ended = job_of.get("run") or dict.fromkeys(RUN)
-    given = {f"input.{name}".rstrip("."): one for name, one in row.inputs.items()}
+    given = {f"input.{name}".rstrip("."): redact(one) for name, one in row.inputs.items()}
     return {
         "run": number,
         "experiment_id": job,

@@ -13,6 +13,7 @@ from dissmodel.service import foreign
 from dissmodel.service.models import Model
 from dissmodel.service.refusals import refused
 
+NOT_INSTALLED = "Its package is not installed yet: a job installs it, if the setting trust names it."
 _MOST = 1000
 _PATHS = frozenset({"path", "file-path", "directory-path"})
 
@@ -34,8 +35,8 @@ class Schemas:
 
     def problem(self, model: Model) -> str | None:
         """Return why the parameters of a model that was looked up are not known, if something is wrong."""
-        if not _is_installed(model):
-            return "Its package is not installed yet: a job installs it, if the setting trust names it."
+        if not is_installed(model):
+            return NOT_INSTALLED
         return self._known.get(_key(model), {}).get("problem")
 
     def summary(self, model: Model) -> str:
@@ -56,7 +57,7 @@ class Schemas:
             If that fails.
         """
         with self._lock:
-            wanted = [one for one in models if _key(one) not in self._known and _is_installed(one)]
+            wanted = [one for one in models if _key(one) not in self._known and is_installed(one)]
             if not wanted:
                 return
             asked = [{"name": one.name, "spec": one.spec, "commit": one.commit} for one in wanted]
@@ -92,7 +93,8 @@ def _key(model: Model) -> str:
     return json.dumps([*given, load_settings().trust if given[2] else ()], default=str)
 
 
-def _is_installed(model: Model) -> bool:
+def is_installed(model: Model) -> bool:
+    """Return whether a model can be loaded now: it needs no package, or one that is installed."""
     package = str(model.spec.get("model", {}).get("package", "")).strip()
     return not package or package in set(environments.ready(load_settings().data_dir))
 

@@ -17,6 +17,7 @@ from dissmodel.storage.base import Progress, Stat, at_most
 from dissmodel.storage.names import check_key, shown
 
 _PIECE = 1 << 20
+_LONGEST = 255  # the bytes of a name, in every usual file system
 
 
 class LocalStorage:
@@ -124,10 +125,13 @@ class LocalStorage:
     def _path(self, key: str) -> Path:
         check_key(key, self.shown)
         parts = key.split("/")
-        if any(not part or "\\" in part or ":" in part for part in parts) or temporary.is_name(parts[-1]):
+        is_no_name = any(
+            not part or "\\" in part or ":" in part or len(part.encode()) > _LONGEST for part in parts
+        )
+        if is_no_name or temporary.is_name(parts[-1]):
             raise StorageError(
                 f"{self._shown(key)}: no file here may have this name.",
-                "Leave out \\ and :, and put a name between two slashes.",
+                f"Leave out \\ and :, and put a name of at most {_LONGEST} bytes between two slashes.",
                 code="storage_key",
             )
         path = self.folder

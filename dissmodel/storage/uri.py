@@ -117,8 +117,8 @@ def parse(text: str | os.PathLike[str]) -> Uri:
 
     In a ``file://`` URL ``%20`` means a space, in a path it means itself.
 
-    Raises UsageError if the text is empty, holds a NUL character, is not UTF-8, or has another scheme than
-    ``file``, ``s3``, ``http`` and ``https``.
+    Raises UsageError if the text is empty, holds a NUL character, is not UTF-8, is not a URL though it begins
+    as one, or has another scheme than ``file``, ``s3``, ``http`` and ``https``.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     True
     """
     given = os.fspath(text)
-    if not given.strip() or "\0" in given:
+    if not given.strip() or "\0" in given or (given[:5].lower() == "file:" and "%00" in given):
         raise UsageError(f"{given!r} is not a path.", "Give the path of a file.")
     try:
         given.encode()
@@ -141,6 +141,10 @@ def parse(text: str | os.PathLike[str]) -> Uri:
     if name == "file":
         return Uri("file", _path_of_file_url(given), given)
     if name in _REMOTE:
+        try:
+            urlsplit(given)
+        except ValueError:  # its message may hold a password
+            raise UsageError(f"{name}://…: this is not a URL.", "Write it as https://HOST/PATH.") from None
         return Uri(_REMOTE[name], None, given)
     raise UsageError(
         f"{name}:// is not a scheme that data can be read from or written to.",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from dissmodel.errors import UsageError
 from dissmodel.literals import parse_value
-from dissmodel.service.bodies import Job, SweepJob
+from dissmodel.service.bodies import Job, SweepJob, storable
 from dissmodel.service.schemas import is_path
 from dissmodel.service.service import MOST_QUEUED
 from dissmodel.sweeping.values import Bounds, is_input, varied
@@ -146,7 +146,7 @@ def filled(model: str, given: Mapping[str, str], fields: list[Field]) -> Filled:
     for one in fields:
         if f"p.{one.name}" in text:
             with _telling(made, f"p.{one.name}"):
-                body["parameters"][one.name] = one.value(text[f"p.{one.name}"])
+                body["parameters"] |= storable({one.name: one.value(text[f"p.{one.name}"])})
     for name in _MAPS:
         body[name] = dict(_pairs(made, name, text.get(name, "")))
     vary, first = _varied(made, text)
@@ -185,7 +185,7 @@ class _telling:  # noqa: N801  (a context manager)
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if isinstance(error, UsageError | csv.Error):
+        if isinstance(error, UsageError | ValueError | csv.Error):
             self._made.errors[self._name] = str(error)
             return True
         return False

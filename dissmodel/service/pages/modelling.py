@@ -80,7 +80,7 @@ def _submit(name: str, request: Request, given: Mapping[str, str]) -> Response:
         job = parts.service.run(form.body, lambda: model, **asked).request.experiment_id
         return RedirectResponse(f"{PATH}/experiments/{job}", 303)
     except DissmodelError as error:
-        if error.code == "input_refused":
+        if error.code == "input_refused" and not (form.checked["inputs"] or form.is_sweep):  # else which?
             form.errors["input_dataset"] = error.message
         return _page(request, name, model, form, found=found, error=error, status=status_of(error))
 

@@ -6,13 +6,13 @@ import functools
 import hashlib
 import json
 import math
-import mimetypes
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import Request
@@ -36,6 +36,21 @@ _CSP = (
     "frame-ancestors 'none'"
 )
 _HEADERS = {"Content-Security-Policy": _CSP, "Referrer-Policy": "same-origin"}
+# What to do next on a page, where the hint of an error names a path of the HTTP API.
+_HINTS = {
+    "bad_page": "Begin with the first page of the list.",
+    "body_too_large": "Leave out what the model does not need; upload data.",
+    "input_refused": "Upload it, and choose it in the form. An administrator may list its place in "
+    "service.buckets, service.hosts or service.inputs_folder.",
+    "no_picture": "Its files are on the page of the experiment.",
+    "no_product": "Its files are on the page of the experiment.",
+    "no_record": "The page of the experiment says why.",
+    "unknown_job": "Look for it in the list of experiments.",
+    "unknown_model": "Look for it in the list of models.",
+    "unknown_sweep": "Look for it in the list of sweeps.",
+}
+# Not `mimetypes`, which takes what the system says: a browser runs no script that is text/plain.
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOREVER = "public, max-age=31536000, immutable"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MINUTE = 60
@@ -92,7 +107,8 @@ def static_file(path: str) -> Response:
     found = _static().get(path)
     if found is None:
         raise refused("object_missing", f"{path[:80]}: there is no such file.")
-    return Response(found[0], media_type=mimetypes.guess_type(path)[0], headers={"Cache-Control": _FOREVER})
+    kind = _TYPES.get(PurePosixPath(path).suffix, "text/plain")
+    return Response(found[0], media_type=kind, headers={"Cache-Control": _FOREVER})
 
 
 @functools.cache
@@ -120,7 +136,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"static": lambda name: f"{PATH}/static/{name}?{_static()[name][1]}"}
+    environment.globals |= {
+        "static": lambda name: f"{PATH}/static/{name}?{_static()[name][1]}",
+        "hints": _HINTS,
+    }
     environment.filters |= {
         "ago": ago,
         "utc": lambda time: f"{_time(time):%Y-%m-%d %H:%M:%S} UTC",

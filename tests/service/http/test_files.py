@@ -139,6 +139,9 @@ NOT_LINKED = [
     "",
     "x\u0000y",
     "{inputs}/%2e%2e/x",
+    "{inputs}/" + "x" * 300,
+    "file:///%00",
+    "https://[x",
 ]
 
 

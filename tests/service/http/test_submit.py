@@ -135,6 +135,8 @@ def test_a_broken_model_has_a_problem(house, registry):
 
 NO_INPUTS = [
     "file:///etc/passwd",
+    "file:///%00",
+    "https://[x",
     "/etc/passwd",
     "../state/links.key",
     "http://169.254.169.254/latest/meta-data/",

@@ -13,11 +13,12 @@ from dissmodel.consent import Consent
 from dissmodel.errors import StorageError
 from dissmodel.progress import Silent
 from dissmodel.running.model import ModelRequest, open_model
-from dissmodel.service import expand
+from dissmodel.service import checking, expand
 from dissmodel.service import service as service_module
 from dissmodel.service import sweeps as sweeps_module
 from dissmodel.service.documents import Cancel
 from dissmodel.service.reconcile import Reconciler
+from dissmodel.service.schemas import NOT_INSTALLED
 from dissmodel.service.sweeps import Sweeps, go_on
 from dissmodel.service.truth import Truth
 from dissmodel.service.worker import work
@@ -101,6 +102,18 @@ BAD_PLANS = [
     ({"vary": {"token": [1]}}, "secret", ["token"]),
     ({"until": "built > 3; import os"}, "until", ["import os"]),
 ]
+
+
+def test_a_sweep_tells_no_secret_of_an_address(house, tmp_path):
+    settings = replace(house.service.settings, hosts=("data.example",))
+    house.app.state.parts = replace(house.app.state.parts, service=replace(house.service, settings=settings))
+    first, other = (f"https://data.example/{name}.tif?X-Amz-Signature=s3cr3t" for name in "ab")
+    for words in ({"input_dataset": first}, {"input_dataset": None, "vary": {"input": f"{first},{other}"}}):
+        sweep = submit(house, **words)
+        told = [sweep, *(house.get(f"/sweeps/{sweep['sweep_id']}{more}") for more in ("", "/runs"))]
+        assert "data.example/a.tif?X-Amz-Signature=***" in str(told[0])
+        assert "s3cr3t" not in str(told)
+        assert first == house.service.truth.sweep(sweep["sweep_id"]).shared.input
 
 
 def test_a_bad_plan_is_answered_with_all_that_is_wrong(house):
@@ -280,6 +293,16 @@ def test_each_run_has_the_digests_that_the_command_gives_it(house, tmp_path):
     assert len({one["sha256"] for one in rows}) > 1
     records = [house.get(f"/experiments/{one['experiment_id']}/record") for one in rows]
     assert [one["key"] for one in swept] == [key_of_record(one) for one in records]
+
+
+def test_a_model_whose_package_is_not_installed_can_not_be_checked(house, monkeypatch, tmp_path):
+    write_fire(tmp_path / "inputs")
+    body = {**FIRE, "package": "a-package-of-nobody==1"}
+    found = house.post("/check_job", json=body)
+    assert (True, [NOT_INSTALLED]) == (found["ok"], [one["message"] for one in found["findings"]])
+    monkeypatch.setattr(checking, "is_installed", lambda _model: True)  # but nobody trusts it
+    (error,) = [one for one in house.post("/check_job", json=body)["findings"] if one["severity"] == "error"]
+    assert "The setting trust has to name it." == error["hint"]
 
 
 @pytest.mark.slow

@@ -111,17 +111,25 @@ def test_what_is_wrong_is_told_beside_the_field_and_what_was_typed_stays(user, h
 def test_an_input_that_is_not_right(user, house):
     for given, said in (
         ({"input_dataset": "gone.tif"}, "does not exist"),
-        ({"input_dataset": "/etc/passwd"}, "may not read"),
+        ({"input_dataset": "/etc/passwd"}, "Upload it, and choose it in the form."),
         ({"input_dataset": ""}, "Choose an upload"),
         ({"band_map": "fire=nothing"}, "no band &#39;nothing&#39;"),
         ({"priority": "highest"}, "Input should be"),
         ({"seed": "-1"}, "greater than or equal to 0"),
         ({"inputs": "density=/etc/passwd"}, "may not read"),
+        ({"p.wind_speed": "nan"}, "NaN"),
     ):
         user.show("/ui/models/fire_spread")
         page = user.fill(FIRE, status=422, **{**GIVEN, **given}).text
         tree(page)
         assert said in page, given
+        (name,) = given
+        marked = {one.get("name") for one in tree(page).iter() if one.get("aria-invalid")}
+        assert marked <= {name}, given
+        links = {
+            one.get("href", "")[1:] for one in tree(page).iter() if one.get("href", "").startswith("#field")
+        }
+        assert links <= {one.get("id") for one in tree(page).iter()}
     assert [] == requests(house)
 
 
@@ -228,6 +236,17 @@ def test_an_upload(user, house, tmp_path):
     answer = user.post(action, data=data, files={"file": ("a b.tif", b"other")}, headers=own)
     assert (409, 1) == (answer.status_code, answer.text.count('class="problem"'))
     assert 403 == user.post("/ui/upload", data=data, files={"file": ("c.tif", b"1")}, headers=own).status_code
+
+
+def test_an_upload_with_long_names_is_found_again(user, house, tmp_path):
+    label, name = "海" * 80, "岸" * 80 + ".tif"
+    Path(tmp_path, "inputs/inputs", label).mkdir(parents=True)
+    Path(tmp_path, "inputs/inputs", label, name).write_bytes(b"1")
+    link = re.search(r'href="(/ui/uploads/[^"]+)"', user.show("/ui/upload"))[1]
+    page = user.show(link)
+    link = re.search(r'href="(/ui/models\?input=[^"]+)"', page)[1]
+    assert "%E5%B2%B8.tif" in user.show(link)
+    assert re.search(r'href="(/ui/models/[^"]+)"', user.page)[1].endswith("%25B8.tif")
 
 
 def test_a_form_that_no_page_of_ours_sent_is_refused(user, house):

@@ -22,6 +22,8 @@ HOSTILE = (
     "]]>&lt;script&gt;&amp;",
 )
 
+NOBODY = "0" * 32
+
 
 @pytest.fixture
 def user(browser):
@@ -257,6 +259,33 @@ def test_errors_are_pages_for_pages_alone(house, user):
     answer = user.post("/ui/sign-out", content=b"x" * (2 << 20))
     assert 413 == answer.status_code
     assert "<main" in answer.text
+
+
+def test_scripts_and_styles_have_their_types_on_every_system(user, monkeypatch):
+    monkeypatch.setattr("mimetypes.guess_type", lambda *_: ("text/plain", None))  # as some Windows have it
+    for path, kind in (("pages.js", "text/javascript"), ("pages.css", "text/css"), ("icon.svg", "image/svg")):
+        assert user.get(f"/ui/static/{path}").headers["Content-Type"].startswith(kind)
+
+
+def test_a_run_of_a_sweep_leads_to_the_sweep(house, user):
+    truth, job = house.service.truth, house.job()["job_id"]
+    assert "Run of the sweep" not in user.show(f"/ui/experiments/{job}")
+    request = truth.request(job).model_copy(update={"experiment_id": "cd" * 16, "sweep": "ab" * 16})
+    truth.put("cd" * 16, request)
+    assert f'href="/ui/sweeps/{"ab" * 16}"' in user.show(f"/ui/experiments/{'cd' * 16}")
+
+
+def test_a_page_names_no_path_of_the_http_api_as_the_next_step(user):
+    for path, status in (
+        (f"/ui/experiments/{NOBODY}", 404),
+        (f"/ui/experiments/{NOBODY}/exports?name=x", 404),
+        (f"/ui/sweeps/{NOBODY}", 404),
+        ("/ui/models/nobody", 404),
+        ("/ui/sweeps?after=x", 422),
+    ):
+        problem = user.show(path, status=status).partition("<main")[2]
+        assert "Code: <code>" in problem
+        assert not re.search(r"(GET|POST) /", problem), path
 
 
 def test_static_files_are_those_of_the_package(user):

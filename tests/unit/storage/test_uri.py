@@ -57,10 +57,24 @@ def test_secrets_are_not_shown():
     assert "hunter2" not in repr(uri) + str(uri) + str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "a\0.tif", "file://", "ftp://h/a.tif", "zip://a.zip!b.tif"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "a\0.tif",
+        "file://",
+        "file:///a%00",
+        "http://[x",
+        "https://ana:pw@[x/y",
+        "ftp://h/a.tif",
+        "zip://a.zip!b.tif",
+    ],
+)
 def test_what_is_no_place_is_refused(text):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         parse(text)
+    assert "pw" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="file names are Unicode there")
