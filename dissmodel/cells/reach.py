@@ -299,6 +299,11 @@ class _Tile(CellSpace):
         return draws.uniform(self._seed(), stream, self._step, 0, self._total)[self._ranks]
 
 
+def watched_space(*args: Any) -> CellSpace:
+    """Return a `CellSpace` whose arrays know their reach and refuse what needs the whole."""
+    return _WatchedSpace(*args)
+
+
 class Sample:
     """A made-up space: `pictures` of each field, drawn for each cell or for `blocks` of cells."""
 

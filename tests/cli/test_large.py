@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,38 @@ def test_what_can_t_be_run_in_tiles_says_so(dissmodel, words, said):
 
     assert found.code in {2, 3}
     assert said in found.err
+
+
+FAILS = """
+from pathlib import Path
+from dissmodel.cells import CellModel, Classes
+
+class Fails(CellModel):
+    name = "fails_once"
+    wet = Classes({0: "dry", 1: "wet"})
+
+    def step(self, cells, now):
+        if now == 3 and cells.size > 5000 and not Path("in_order").exists():
+            raise ValueError("out of order")
+        self.next.wet[cells.neighbors(self.wet == 1).any()] = 1
+"""
+
+
+def test_what_is_said_of_a_failed_run_resumes_it(dissmodel):
+    Path("fails.py").write_text(FAILS)
+    _write("in.tif", 72)
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+
+    failed = dissmodel(*words)
+    output = re.search(r"the same command with (--output \S+ --resume) goes on", " ".join(failed.err.split()))
+    refused = dissmodel(*words, *output[1].split(), "--seed", "7")
+    Path("in_order").touch()
+    resumed = dissmodel(*words, *output[1].split())
+
+    assert "it is of another run (seed differ)" in refused.err
+    assert "goes on" not in refused.err
+    assert 0 == resumed.code
+    assert 2 == document(output[1].split()[1].replace(".tif", ".record.json"))["tiles"]["resumed_after"]
 
 
 @pytest.mark.slow
