@@ -27,7 +27,7 @@ class Slow(CellModel):
     wet = Classes({0: "dry", 1: "wet"})
 
     def step(self, cells, now):
-        time.sleep(0.15 if cells.size > 5000 else 0)
+        time.sleep(0.15 if len(self.wet) > 5000 else 0)
         self.next.wet[cells.neighbors(self.wet == 1).any() & (cells.random() < 0.3)] = 1
 """
 
@@ -94,7 +94,7 @@ class Fails(CellModel):
     wet = Classes({0: "dry", 1: "wet"})
 
     def step(self, cells, now):
-        if now == 3 and cells.size > 5000 and not Path("in_order").exists():
+        if now == 3 and len(self.wet) > 5000 and not Path("in_order").exists():
             raise ValueError("out of order")
         self.next.wet[cells.neighbors(self.wet == 1).any()] = 1
 """

@@ -61,7 +61,7 @@ def examine(model: type[CellModel], parameters: Any, steps: Iterable[int]) -> Ex
                 rule = sample.do(space, step)
                 cells = max(cells, space.reach, space.farthest if step > 1 else 0)
                 space.end()
-                sums = PartialSums(space, slice(None), space.size)
+                sums = PartialSums(space, slice(None), int(space.size))
                 rule.measure(sums)  # type: ignore[arg-type]  # what it gives is what a cell space gives
             except NeedsWhole as needs:
                 at = innermost(needs.__traceback__, model.step.__code__.co_filename)

@@ -422,7 +422,7 @@ class Careful(CellModel):
     heat = Numbers()
 
     def step(self, cells, now):
-        if cells.size > 1000:
+        if len(self.heat) > 1000:
             raise ValueError("too many cells")
         self.next.heat = self.heat + 1
 
@@ -441,3 +441,20 @@ def test_a_run_with_a_field_of_another_band_or_another_suffix_is_another_run():
     assert json.loads(json.dumps(of("dem"))) == of("dem") == of("dem", "named.tif")
     assert of("dem") != of("slope")
     assert of("dem") != of("dem", "named.tiff")
+
+
+class Share(CellModel):
+    """The number of cells decides only where there are more than a made-up space has."""
+
+    name = "tiled_share"
+    heat = Numbers()
+
+    def step(self, cells, now):
+        self.next.heat = self.heat + np.ones(cells.size) * min(1.0, 5000 / cells.size)
+
+
+def test_what_is_computed_with_the_number_of_cells_needs_the_whole_space(raster, lifecycle):
+    source = raster(heat=np.ones((80, 80)))
+
+    with pytest.raises(UsageError, match=r"a number computed with cells\.size"):
+        lifecycle(Share, source, (40, 1))
