@@ -17,7 +17,7 @@ class Deferred(BaseModel):
 
     @classmethod
     def model_rebuild(cls, *, force: bool = False, **given: Any) -> bool | None:
-        """Build the class as pydantic does, one thread at a time, which older versions of it do not ensure."""
+        """Build the class as pydantic does, one thread at a time: older versions of it do not."""
         with _building:
             if cls.__pydantic_complete__ and not force:
                 return None
