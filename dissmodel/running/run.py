@@ -106,7 +106,8 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 record_path: Path | None = prepared.destination.record_path
             else:
                 materialize.discard(materialize.work(scratch))  # its disk may be full
-                if tiles.has_journal(working_files):
+                # What was made of an input that changed is worth nothing.
+                if tiles.has_journal(working_files) and failure.code != "tainted":
                     _say_resumable(working_files, prepared.destination, failure, listener)
                 else:
                     tiles.remove(working_files)

@@ -117,6 +117,21 @@ def test_what_is_said_of_a_failed_run_resumes_it(dissmodel):
     assert 2 == document(output[1].split()[1].replace(".tif", ".record.json"))["tiles"]["resumed_after"]
 
 
+def test_nothing_is_left_of_a_run_whose_input_changed(dissmodel):
+    Path("fails.py").write_text(
+        FAILS.replace('raise ValueError("out of order")', 'Path("in.tif").write_bytes(b"")')
+    )
+    _write("in.tif", 72)
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+
+    failed = dissmodel(*words, "-o", "out.tif")
+
+    assert "in.tif" in failed.err
+    assert "changed while the model ran" in failed.err
+    assert "--resume" not in failed.err
+    assert not Path(".out.tiles").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="processes are killed by a signal")
 def test_a_killed_run_goes_on(dissmodel):
