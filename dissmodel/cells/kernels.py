@@ -65,8 +65,9 @@ class Kernel(Generic[P, W]):
         """Return what the rule gives for each cell, shape (cells,); read-only."""
         given = self._given(cells, args, kwargs)
         forms = near_forms(given)
-        loop = self._loop(cells.size, given, forms)
-        result = self._interpret(cells.size, given) if loop is None else self._compute(loop, cells, given)
+        size = len(cells)  # `size` may be a number that refuses to be compared: see `reach`
+        loop = self._loop(size, given, forms)
+        result = self._interpret(size, given) if loop is None else self._compute(loop, cells, given)
         cells.kernel = ("python", 1) if loop is None else ("numba", loop.threads)
         if self._rule.returns == "bool":
             result = result.view(np.bool_)
@@ -139,7 +140,7 @@ class Kernel(Generic[P, W]):
             out = np.empty(cells.size, np.int64)
             loop.run(given, out)
         except ArithmeticError:  # a compiled loop knows no line of the author's
-            self._interpret(cells.size, given)
+            self._interpret(len(cells), given)
             raise
         return out
 

@@ -204,6 +204,23 @@ class _WatchedNear(Near[Any, Any]):
         return watched
 
 
+class _Size(int):
+    """The number of cells: arrays may have this shape, but what is computed with it differs between parts."""
+
+    __array_ufunc__ = None  # NumPy hands its arrays to the methods below
+
+
+def _refuse_size(*_given: Any) -> Any:
+    raise NeedsWhole("a number computed with cells.size")
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow"):
+    setattr(_Size, f"__{_name}__", _refuse_size)
+    setattr(_Size, f"__r{_name}__", _refuse_size)
+for _name in ("lt", "le", "gt", "ge", "float"):
+    setattr(_Size, f"__{_name}__", _refuse_size)
+
+
 class _WatchedSpace(CellSpace):
     """Cells whose fields are watched arrays; `farthest` is more than any array can reach in this step.
 
@@ -218,6 +235,8 @@ class _WatchedSpace(CellSpace):
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
+        if name == "size":
+            return _Size(value)
         if name.startswith("_") or name in _OF_A_RUN:
             return value
         if callable(value):
@@ -252,6 +271,9 @@ class _WatchedSpace(CellSpace):
 
     def random(self, stream: str | None = None) -> Any:
         return watch(super().random(stream), 0)
+
+    def _drawn(self, stream: int) -> NDArray[np.float64]:
+        return draws.uniform(self._seed(), stream, self._step, 0, int(self.size))
 
     def choice(self, options: Any, weights: Any = None, *, stream: str | None = None) -> Any:
         drawn = draws.choice(_plain(self.random(stream)), options, _plain(weights))
@@ -297,6 +319,11 @@ class _Tile(CellSpace):
 
     def _drawn(self, stream: int) -> NDArray[np.float64]:
         return draws.uniform(self._seed(), stream, self._step, 0, self._total)[self._ranks]
+
+
+def watched_space(*args: Any) -> CellSpace:
+    """Return a `CellSpace` whose arrays know their reach and refuse what needs the whole."""
+    return _WatchedSpace(*args)
 
 
 class Sample:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dissmodel.errors import InvalidInput, did_you_mean, near_names
+from dissmodel.record.deferred import Deferred
 
 _SHOWN = 80
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?", re.IGNORECASE)
@@ -102,12 +103,10 @@ def checked_orcid(text: str) -> str:
     return orcid
 
 
-class _Said(BaseModel):
+class _Said(Deferred):
     """A table of ``[about]``."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=20_000, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=20_000)
 
 
 def _as_table(given: Any) -> Any:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dissmodel.errors import DissmodelError, InvalidInput, StorageError
 from dissmodel.record import store
+from dissmodel.record.deferred import Deferred
 from dissmodel.record.schema import path_of_main
 
 _SCRATCH = ".dissmodel-"
@@ -34,8 +35,8 @@ def _single_values(metrics: Any) -> dict[str, Any]:
     return {name: value for name, value in found if isinstance(value, int | float | str)}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+class _Part(Deferred):
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class _File(_Part):

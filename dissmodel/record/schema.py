@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from dissmodel.record.deferred import Deferred
 
 SCHEMA_VERSION = 1
 """The version of the record's own fields. A record of the public DisSModel 0.6 has none (``0``)."""
@@ -32,13 +34,10 @@ Severity = Literal["ok", "warning", "differs"]
 Status = Literal["pending", "running", "replacing", "completed", "failed", "interrupted", "tainted"]
 
 
-class _Part(BaseModel):
-    """A part of a record; fields that a newer version wrote survive a round trip.
+class _Part(Deferred):
+    """A part of a record; fields that a newer version wrote survive a round trip."""
 
-    Its validator is built on first use: a part that only others hold needs none of its own.
-    """
-
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
 
     RARE: ClassVar[frozenset[str]] = frozenset()
     """Fields that are written only where they have a value, so that other records stay as they were."""

@@ -14,12 +14,19 @@ from typing import Any
 
 from dissmodel import materialize
 from dissmodel.cells.tiles import folder as tiles
-from dissmodel.errors import DissmodelError, InvalidInput, RunFailed, UsageError, interruption_in
+from dissmodel.errors import (
+    DissmodelError,
+    InvalidInput,
+    RunFailed,
+    UsageError,
+    interruption_in,
+    shell_word,
+)
 from dissmodel.executor.config import RunContext
 from dissmodel.progress import Reporter, reporting
 from dissmodel.record import MAIN, Code, ExperimentRecord, store
 from dissmodel.running import account, cogs
-from dissmodel.running.destination import replaced
+from dissmodel.running.destination import Destination, replaced
 from dissmodel.running.listening import Listener, listening
 from dissmodel.running.model import open_model
 from dissmodel.running.prepare import Prepared, RunRequest, prepare
@@ -99,12 +106,9 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
                 record_path: Path | None = prepared.destination.record_path
             else:
                 materialize.discard(materialize.work(scratch))  # its disk may be full
-                if tiles.has_journal(working_files):
-                    size = tiles.bytes_in(working_files) / 1e6
-                    listener.warn(
-                        f"{working_files} has the state after the last finished round ({size:,.0f} MB): "
-                        "the same command with --resume goes on."
-                    )
+                # What was made of an input that changed is worth nothing.
+                if tiles.has_journal(working_files) and failure.code != "tainted":
+                    _say_resumable(working_files, prepared.destination, failure, listener)
                 else:
                     tiles.remove(working_files)
                 usage = prepared.model.host.usage()
@@ -118,6 +122,21 @@ def _begin(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conc
             if told is raised:
                 raise
             raise told from raised
+
+
+def _say_resumable(
+    working_files: Path, destination: Destination, failure: DissmodelError, listener: Listener
+) -> None:
+    """Say what is left of a run in tiles, and how another run goes on from there."""
+    size = tiles.bytes_in(working_files) / 1e6
+    left = f"{working_files} has the state after the last finished round ({size:,.0f} MB)"
+    if isinstance(failure, UsageError) and failure.code == "resume":  # the error says why this run does not
+        listener.warn(f"{left}.")
+    elif destination.named:
+        listener.warn(f"{left}: the same command with --resume goes on.")
+    else:  # without its name it would be a new run
+        name = destination.name or f"{destination.stem}.tif"  # only rasters have tiles
+        listener.warn(f"{left}: the same command with --output {shell_word(name)} --resume goes on.")
 
 
 def _run(prepared: Prepared, scratch: Path, listener: Listener, conclude: Conclusion | None) -> RunResult:

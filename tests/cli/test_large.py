@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ class Slow(CellModel):
     wet = Classes({0: "dry", 1: "wet"})
 
     def step(self, cells, now):
-        time.sleep(0.15 if cells.size > 5000 else 0)
+        time.sleep(0.15 if len(self.wet) > 5000 else 0)
         self.next.wet[cells.neighbors(self.wet == 1).any() & (cells.random() < 0.3)] = 1
 """
 
@@ -82,6 +83,53 @@ def test_what_can_t_be_run_in_tiles_says_so(dissmodel, words, said):
 
     assert found.code in {2, 3}
     assert said in found.err
+
+
+FAILS = """
+from pathlib import Path
+from dissmodel.cells import CellModel, Classes
+
+class Fails(CellModel):
+    name = "fails_once"
+    wet = Classes({0: "dry", 1: "wet"})
+
+    def step(self, cells, now):
+        if now == 3 and len(self.wet) > 5000 and not Path("in_order").exists():
+            raise ValueError("out of order")
+        self.next.wet[cells.neighbors(self.wet == 1).any()] = 1
+"""
+
+
+def test_what_is_said_of_a_failed_run_resumes_it(dissmodel):
+    Path("fails.py").write_text(FAILS)
+    _write("in.tif", 72)
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+
+    failed = dissmodel(*words)
+    output = re.search(r"the same command with (--output \S+ --resume) goes on", " ".join(failed.err.split()))
+    refused = dissmodel(*words, *output[1].split(), "--seed", "7")
+    Path("in_order").touch()
+    resumed = dissmodel(*words, *output[1].split())
+
+    assert "it is of another run (seed differ)" in refused.err
+    assert "goes on" not in refused.err
+    assert 0 == resumed.code
+    assert 2 == document(output[1].split()[1].replace(".tif", ".record.json"))["tiles"]["resumed_after"]
+
+
+def test_nothing_is_left_of_a_run_whose_input_changed(dissmodel):
+    Path("fails.py").write_text(
+        FAILS.replace('raise ValueError("out of order")', 'Path("in.tif").write_bytes(b"")')
+    )
+    _write("in.tif", 72)
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+
+    failed = dissmodel(*words, "-o", "out.tif")
+
+    assert "in.tif" in failed.err
+    assert "changed while the model ran" in failed.err
+    assert "--resume" not in failed.err
+    assert not Path(".out.tiles").exists()
 
 
 @pytest.mark.slow

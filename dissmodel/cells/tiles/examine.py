@@ -61,18 +61,24 @@ def examine(model: type[CellModel], parameters: Any, steps: Iterable[int]) -> Ex
                 rule = sample.do(space, step)
                 cells = max(cells, space.reach, space.farthest if step > 1 else 0)
                 space.end()
-                sums = PartialSums(space, slice(None), space.size)
+                sums = PartialSums(space, slice(None), int(space.size))
                 rule.measure(sums)  # type: ignore[arg-type]  # what it gives is what a cell space gives
             except NeedsWhole as needs:
                 at = innermost(needs.__traceback__, model.step.__code__.co_filename)
                 where = "" if at is None else f"{at[1].short}: "
                 return Examined(Reach(None, f"{where}{needs}", whole=True))
             except Exception as error:  # noqa: BLE001  (a made-up state may make a rule raise anything)
-                why = f"step {step} failed on a made-up space: {type(error).__name__}: {error}"
-                return Examined(Reach(None, why))
+                return _failed(step, error)
             measure = max(measure, sums.reach)
-        needed = _bytes_per_cell(model, parameters)
+        try:
+            needed = _bytes_per_cell(model, parameters)
+        except Exception as error:  # noqa: BLE001  (as above, in a larger space)
+            return _failed(1, error)
     return Examined(Reach(cells), measure, bool(asked), needed)
+
+
+def _failed(step: int, error: Exception) -> Examined:
+    return Examined(Reach(None, f"step {step} failed on a made-up space: {type(error).__name__}: {error}"))
 
 
 def _bytes_per_cell(model: type[CellModel], parameters: Any) -> int:

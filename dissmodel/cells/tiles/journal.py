@@ -18,6 +18,7 @@ from dissmodel.materialize.key import user_key
 from dissmodel.record import ExperimentRecord, store
 
 _MOST_BYTES = 256 << 20
+_UNNAMED = "result.tif"  # what a model of cells writes of a raster
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Journal:
     rows : list of dict
         The measures of each finished step.
     kept : dict of str to dict
-        A step whose state was kept → the names of its files here and beside the result, and its sha256.
+        A step whose state was kept → the names of its files here, the ends of their names beside the result,
+        and its sha256.
     """
 
     run: Mapping[str, Any]
@@ -59,9 +61,14 @@ def run_of(record: ExperimentRecord) -> dict[str, Any]:
         "code": {name: code.get(name) for name in which},
         "dissmodel": {name: kit.get(name) for name in which},
         "input": {one.name: [one.checksum, one.sidecars, one.layer] for one in record.inputs},
+        "fields": {
+            one.name: _plain({name: list(vars(read).values()) for name, read in one.fields.items()})
+            for one in record.sources
+        },
         "parameters": _plain(record.parameters) | {"seed": None},
         "names": [_plain(one) for one in (record.band_map, record.column_map, record.class_map)],
         "until": record.until,
+        "suffix": Path(record.output_path or _UNNAMED).suffix,
         "seed": record.seed if record.parameters.get("seed") is None else record.parameters["seed"],
     }
 

@@ -74,7 +74,7 @@ class PartialSums:
         if self.opened:
             raise NeedsWhole("a sum after a decision, or a function, that needs another sum")
         self.parts.append((asked, part))
-        return Pending(self, float(part))
+        return Pending(self, part if isinstance(part, int) else sum_of_parts([part]))
 
 
 class WholeSums(PartialSums):

@@ -13,7 +13,7 @@ from dissmodel.cells.fields import Classes, Field
 from dissmodel.cells.layout import Pixels
 from dissmodel.cells.mistakes import ModelMistake, author_errors, innermost
 from dissmodel.cells.places import PixelPlaces
-from dissmodel.cells.reach import NeedsWhole
+from dissmodel.cells.reach import NeedsWhole, watched_space
 from dissmodel.cells.space import CellSpace
 from dissmodel.cells.sums import sum_of_parts
 from dissmodel.cells.tiles.measures import PartialSums, WholeSums, summed
@@ -108,10 +108,10 @@ class CellRule:
 
 
 def one_cell(model: CellModel, parameters: Any) -> CellSpace:
-    """Return a space of one cell, with values that the fields take."""
+    """Return a space of one cell, with values that stand for those of all cells: only sums may be asked."""
     fields = model.run_fields(parameters)
     values = {name: np.full(1, _legal(one), one.dtype) for name, one in fields.items()}
-    return CellSpace(fields, values, Pixels(inside=np.ones((1, 1), np.bool_)), lambda: 0)
+    return watched_space(fields, values, Pixels(inside=np.ones((1, 1), np.bool_)), lambda: 0)
 
 
 def refused(found: NeedsWhole, model: type[CellModel]) -> ModelMistake:

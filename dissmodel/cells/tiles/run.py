@@ -30,6 +30,7 @@ from dissmodel.cells.tiles.task import Slab, Stored, Target, Task, TileRule, Who
 from dissmodel.errors import StorageError, UsageError
 from dissmodel.executor import ExperimentRecord, seeds
 from dissmodel.executor.config import settings
+from dissmodel.executor.until import EndingSteps
 from dissmodel.io.bands import FileBands
 from dissmodel.record.digest import sha256_file
 from dissmodel.record.schema import Tiles
@@ -193,7 +194,9 @@ class TiledRun:
                 min(finished + self.plan.steps, steps[-1]),
             )
             before = dict(data.values)
-            measured, moved = self._round(data, pixels, (finished + 1, last), drawn, record)
+            last, measured, moved = self._round_that_holds(
+                data, pixels, steps, (finished + 1, last), drawn, record
+            )
             for step, row in enumerate(measured, finished + 1):
                 yield row
                 if getattr(steps, "ended", False) and step < last:
@@ -215,13 +218,15 @@ class TiledRun:
         if known is None:
             digest = write()
             files = [one for one in sorted(path.parent.iterdir()) if one.name.startswith(f"{path.stem}.")]
-            names = {f"{step}-{number}.kept": one.name for number, one in enumerate(files)}
-            for name, beside in names.items():
-                _copy(path.with_name(beside), self._folder / name)
-            self._kept[str(step)] = {"sha256": digest, "names": names}
+            ends = {
+                f"{step}-{number}.kept": one.name.removeprefix(path.stem) for number, one in enumerate(files)
+            }
+            for name, end in ends.items():
+                _copy(path.with_name(f"{path.stem}{end}"), self._folder / name)
+            self._kept[str(step)] = {"sha256": digest, "ends": ends}
             return digest
-        for name, beside in known["names"].items():
-            _copy(self._folder / name, path.with_name(beside))
+        for name, end in known["ends"].items():
+            _copy(self._folder / name, path.with_name(f"{path.stem}{end}"))
         if sha256_file(path) != known["sha256"]:
             raise UsageError(
                 f"{self._folder}: the state after step {step} changed since it was kept.",
@@ -240,6 +245,28 @@ class TiledRun:
         transform = tuple(pixels.transform_of_picture)[:6]
         crs = None if pixels.crs is None else pixels.crs.to_wkt()
         self._whole = Whole(*pixels.shape, data.layout.cells, transform, crs, pixels.flipped)
+
+    def _round_that_holds(  # noqa: PLR0917  (as `_round`)
+        self,
+        data: CellData,
+        pixels: Pixels,
+        all_steps: Any,
+        steps: tuple[int, int],
+        seed: int | None,
+        record: ExperimentRecord,
+    ) -> tuple[int, list[dict[str, Any]], bool]:
+        """Do a round, of its first step only if another fails that a condition may not let happen.
+
+        Return its last step, the measures of each, and whether anything changed.
+        """
+        before = dict(data.values)
+        try:
+            return steps[1], *self._round(data, pixels, steps, seed, record)
+        except Exception:
+            if steps[0] == steps[1] or not isinstance(all_steps, EndingSteps):
+                raise
+        data.values.update(before)
+        return steps[0], *self._round(data, pixels, (steps[0], steps[0]), seed, record)
 
     def _round(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from dissmodel.cells.parameters import (
     CRS,
@@ -17,9 +17,10 @@ from dissmodel.cells.parameters import (
     Step,
 )
 from dissmodel.errors import UsageError
+from dissmodel.record.deferred import Deferred
 
 
-class RiseParameters(BaseModel):
+class RiseParameters(Deferred):
     """What a user may set wherever the sea rises.
 
     Attributes
@@ -38,7 +39,7 @@ class RiseParameters(BaseModel):
     0.5
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     flood: ClassVar[bool] = True
 
     end_time: Countable = Field(

@@ -216,7 +216,7 @@ def hidden_in_classes(self, cells, now):
 
 
 def numbered(self, cells, now):
-    self.next.built[np.arange(cells.size) % 2 == 0] = 1
+    self.next.built[np.arange(len(cells)) % 2 == 0] = 1
 
 
 def drawn_elsewhere(self, cells, now):

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import math
 import pickle
 
 import numpy as np
 import pytest
 
 from dissmodel.cells import CellModel, Classes, Neighbors, Numbers, Parameter, Value, draws, kernel
-from dissmodel.cells.tiles import examine, run, task
+from dissmodel.cells.mistakes import ModelMistake
+from dissmodel.cells.tiles import examine, journal, run, task
 from dissmodel.cells.tiles import plan as plans
 from dissmodel.cells.tiles.plan import Plan
 from dissmodel.errors import UsageError
@@ -351,3 +353,108 @@ def test_a_task_can_be_handed_to_another_process(raster, lifecycle, monkeypatch)
 
     assert 4 * 3 == len(given)
     assert lifecycle(Heat, source)[:2] == found[:2]
+
+
+class Peak(CellModel):
+    """A measure that looks at all cells only where there are more than a made-up space has."""
+
+    name = "tiled_peak"
+    heat = Numbers()
+    kind = Classes({0: "cold", 1: "warm"}, default=1)
+
+    def step(self, cells, now):
+        self.next.heat = self.heat + 1
+
+    def measure(self, cells):
+        return {"peak": float(self.heat.max()) if cells.count(self.kind == 1) > 300 else 0.0}
+
+
+def test_a_measure_that_turns_out_to_need_the_whole_space_says_so(raster, lifecycle):
+    source = raster(heat=np.ones(SHAPE))
+
+    with pytest.raises(ModelMistake, match=r"This needs the whole space: \.max"):
+        lifecycle(Peak, source, (9, 2))
+
+
+class Huge(CellModel):
+    name = "tiled_huge"
+    heat = Numbers()
+    kind = Classes({0: "cold", 1: "warm"}, default=0)
+
+    def step(self, cells, now):
+        self.next.kind = now % 2
+
+    def measure(self, cells):
+        return {"total": cells.total(self.heat)}
+
+
+def test_a_sum_beyond_floats_is_that_of_memory(raster, lifecycle):
+    source = raster(heat=np.full(SHAPE, 1.7e308))
+
+    expected, found = lifecycle(Huge, source)[1], lifecycle(Huge, source, (9, 2))[1]
+
+    assert [math.inf] * 5 == found["total"]
+    assert expected == found
+
+
+class Brittle(CellModel):
+    name = "tiled_brittle"
+    heat = Numbers(le=3)
+
+    def step(self, cells, now):
+        self.next.heat = self.heat + 1
+
+    def measure(self, cells):
+        return {"mean": cells.mean(self.heat)}
+
+
+def test_a_step_that_would_fail_after_the_end_is_not_done(raster, lifecycle):
+    source = raster(heat=np.zeros(SHAPE))
+
+    expected, found = (lifecycle(Brittle, source, plan, until="mean >= 2") for plan in (None, (9, 5)))
+
+    assert [1, 2] == found[1]["step"]
+    assert expected[:2] == found[:2]
+
+
+class Careful(CellModel):
+    name = "tiled_careful"
+    heat = Numbers()
+
+    def step(self, cells, now):
+        if len(self.heat) > 1000:
+            raise ValueError("too many cells")
+        self.next.heat = self.heat + 1
+
+
+def test_a_rule_that_fails_where_memory_is_measured_is_named():
+    found = examine.examine(Careful, Careful.Parameters(), range(1, 3))
+
+    assert "failed on a made-up space: ValueError: too many cells" in found.step.said
+
+
+def test_a_run_with_a_field_of_another_band_or_another_suffix_is_another_run():
+    def of(band, output=None):
+        other = {"role": "input", "name": "alt", "fields": {"alt": {"name": band, "how": "exact"}}}
+        return journal.run_of(ExperimentRecord(model_name="any", sources=[other], output_path=output))
+
+    assert json.loads(json.dumps(of("dem"))) == of("dem") == of("dem", "named.tif")
+    assert of("dem") != of("slope")
+    assert of("dem") != of("dem", "named.tiff")
+
+
+class Share(CellModel):
+    """The number of cells decides only where there are more than a made-up space has."""
+
+    name = "tiled_share"
+    heat = Numbers()
+
+    def step(self, cells, now):
+        self.next.heat = self.heat + np.ones(cells.size) * min(1.0, 5000 / cells.size)
+
+
+def test_what_is_computed_with_the_number_of_cells_needs_the_whole_space(raster, lifecycle):
+    source = raster(heat=np.ones((80, 80)))
+
+    with pytest.raises(UsageError, match=r"a number computed with cells\.size"):
+        lifecycle(Share, source, (40, 1))
