@@ -127,9 +127,9 @@ class Sweeps:
             if error.code != foreign.OUTPUT_TOO_LARGE:
                 raise
             raise refused("body_too_large", "The rows of the plan are too large.") from None
-        if (error := found.get("error")) is not None:
-            kind = StorageError if error.pop("exit_code") == _STORAGE else UsageError
-            raise kind(**error)
+        if (wrong := found.get("error")) is not None:
+            kind = StorageError if wrong.pop("exit_code") == _STORAGE else UsageError
+            raise kind(**wrong)
         return [SweepRun(*one) for one in found["rows"]], found["plan"]
 
     def _admitted(self, rows: list[SweepRun], first: str) -> tuple[SweepRun, ...]:

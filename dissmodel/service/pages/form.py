@@ -150,7 +150,9 @@ def filled(model: str, given: Mapping[str, str], fields: list[Field]) -> Filled:
     for name in _MAPS:
         body[name] = dict(_pairs(made, name, text.get(name, "")))
     vary, first = _varied(made, text)
-    of_sweep = {name: text[name] for name in ("design", "replicates", "until") if name in text}
+    of_sweep: dict[str, Any] = {
+        name: text[name] for name in ("design", "replicates", "until") if name in text
+    }
     made.is_sweep = bool(vary or of_sweep)
     if made.is_sweep:
         body |= {"vary": vary, **of_sweep}
