@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dissmodel import gdal_settings
 from dissmodel.consent import Consent
@@ -35,8 +35,7 @@ _OFTEN_S = 0.1
 def main() -> None:
     """Do the task, say how it ended, and end all that it started."""
     end_with_parent()
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
+    out = own_output()
     pipe = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
@@ -122,6 +121,13 @@ def _run(task: Task, reporter: Reporter) -> Path:
         **shared,
     )
     return run(request, reporter).record_path
+
+
+def own_output() -> TextIO:
+    """Return standard output; what else a model or a library in C writes there goes to standard error."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return out
 
 
 def limit_memory(memory: int | None) -> None:

@@ -6,7 +6,6 @@ what else a page shows of a model.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import json
 import sys
@@ -18,6 +17,7 @@ from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError
 from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model
+from dissmodel.service.child import own_output
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
@@ -25,9 +25,8 @@ _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 def main() -> None:
     """Describe the models of standard input."""
     asked = json.load(sys.stdin)
-    with contextlib.redirect_stdout(sys.stderr):
-        found = [_described(one) for one in asked]
-    json.dump(found, sys.stdout)
+    with own_output() as answer:
+        json.dump([_described(one) for one in asked], answer)
 
 
 def _described(asked: Mapping[str, Any]) -> dict[str, Any]:

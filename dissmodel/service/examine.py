@@ -6,7 +6,6 @@ Reads a job and where its inputs are here as JSON from standard input. Writes ``
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -18,16 +17,15 @@ from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model, parameter_layers
 from dissmodel.running.others import given_inputs
 from dissmodel.running.validate import ValidateRequest, validate
-from dissmodel.service.child import limit_memory
+from dissmodel.service.child import limit_memory, own_output
 
 
 def main() -> None:
     """Examine the job on standard input."""
     asked = json.load(sys.stdin)
     limit_memory(asked["memory"])
-    with contextlib.redirect_stdout(sys.stderr):
-        found = examined(asked)
-    json.dump(found, sys.stdout)
+    with own_output() as answer:
+        json.dump(examined(asked), answer)
 
 
 def examined(asked: Mapping[str, Any]) -> dict[str, Any]:

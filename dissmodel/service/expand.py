@@ -7,7 +7,6 @@ the varied parameters and the varied inputs. What is wrong with the plan is writ
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from dissmodel.record.plain import plain
 from dissmodel.record.redact import redact
 from dissmodel.running.model import GivenSpec, ModelRequest, open_model
 from dissmodel.running.prepare import check_until
-from dissmodel.service.child import limit_memory
+from dissmodel.service.child import limit_memory, own_output
 from dissmodel.sweeping.keys import named_runs
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.values import Bounds, Varied, is_input, varied
@@ -32,9 +31,8 @@ def main() -> None:
     """Write the runs of the plan on standard input."""
     asked = json.load(sys.stdin)
     limit_memory(asked["memory"])
-    with contextlib.redirect_stdout(sys.stderr):
-        found = expanded(asked)
-    json.dump(found, sys.stdout)
+    with own_output() as answer:
+        json.dump(expanded(asked), answer)
 
 
 def expanded(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Programs that load foreign code print, fail and last no more than the service can bear."""
 
+import subprocess
+import sys
+
 import pytest
 
 from dissmodel.errors import StorageError
@@ -12,6 +15,19 @@ def test_what_a_program_prints_is_bounded(monkeypatch):
     with pytest.raises(StorageError) as error:
         foreign.run("this")
     assert foreign.OUTPUT_TOO_LARGE == error.value.code
+
+
+def test_what_a_library_prints_is_no_part_of_the_answer():
+    code = """
+import os
+from dissmodel.service.child import own_output
+with own_output() as answer:
+    os.write(1, b"of a library")
+    print("of a model")
+    answer.write("1")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ("1", "of a libraryof a model\n") == (ran.stdout, ran.stderr)
 
 
 def test_a_program_that_fails_or_waits_for_ever(monkeypatch):
