@@ -21,6 +21,7 @@ OF_THE_RUN = {
     "source",
     "input_format",
     "column_map",
+    "cog",
     "about",
     "class_map",
     "band_map",
@@ -83,6 +84,7 @@ FORGED = {
     "record_digest": f"sha256:{'f' * 64}",
     "until": "forged >= 1",
     "not_kept": True,
+    "cog": True,
     "source": {"uri": "forged.tif", "checksum": "f" * 64},
 }
 
