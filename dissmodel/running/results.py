@@ -268,6 +268,13 @@ def _measure(path: Path, name: str, *, external: bool = False) -> Artifact:
     try:
         digest = content.content_digest(path)
     except DissmodelError as error:
+        # A GeoPackage of ours was not read back when it was written: here it is read for the first time.
+        if error.code == "vector_damaged" and path.suffix.lower() == ".gpkg" and not external:
+            raise RunFailed(
+                f"The result {path.name} can't be read: {error}",
+                "Check the disk, then run it again.",
+                code="result_damaged",
+            ) from error
         warnings.warn(f"{path.name}: no content digest: {error}", DissmodelWarning, stacklevel=2)
         digest = None
     return Artifact(

@@ -47,3 +47,33 @@ def test_the_geometries_of_a_result_are_read_once(dissmodel, make_coast, monkeyp
     assert 0 == dissmodel("run", "flood_vector", "-i", "grid.gpkg", "-o", "r.gpkg", "-p", "end_time=2").code
 
     assert ["r.gpkg"] == read
+
+
+DAMAGING = """
+from dissmodel.cells import CellModel, Numbers
+
+class Damaging(CellModel):
+    name = "damaging"
+    alt = Numbers()
+
+    def step(self, cells, now):
+        self.next.alt = self.alt + 1
+
+    def save(self, result, record):
+        record = super().save(result, record)
+        with open(record.output_path, "r+b") as file:
+            file.seek(-40_000, 2)  # as a disk that lost what it was given
+            file.write(bytes(40_000))
+        return record
+"""
+
+
+def test_a_result_that_is_damaged_where_it_is_read_once_fails_the_run(dissmodel, make_coast):
+    make_coast.main(["--rows", "30", "--cols", "30", "--output", "grid.gpkg"])
+    Path("damaging.py").write_text(DAMAGING)
+
+    failed = dissmodel("run", "damaging.py", "-i", "grid.gpkg", "-o", "r.gpkg", "-p", "end_time=1")
+
+    assert 0 != failed.code
+    assert "The result r.gpkg can't be read" in " ".join(failed.err.split())
+    assert not Path("r.gpkg").exists()

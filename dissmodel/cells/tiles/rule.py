@@ -120,7 +120,7 @@ def refused(found: NeedsWhole, model: type[CellModel]) -> ModelMistake:
     at = innermost(found.__traceback__, file)
     return ModelMistake(
         f"This needs the whole space: {found}.",
-        "Leave --memory out; then the run takes place in memory.",
+        "Without --memory the run takes place in memory, where that is enough.",
         None if at is None else at[1],
     )
 

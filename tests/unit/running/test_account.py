@@ -21,6 +21,7 @@ OF_THE_RUN = {
     "source",
     "input_format",
     "column_map",
+    "cog",
     "about",
     "class_map",
     "cog",
