@@ -24,7 +24,6 @@ OF_THE_RUN = {
     "cog",
     "about",
     "class_map",
-    "cog",
     "band_map",
     "parameters",
     "output_path",
