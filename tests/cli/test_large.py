@@ -70,8 +70,8 @@ def test_a_run_in_tiles_is_recorded_and_reproduced(dissmodel, make_coast):
     [
         (("--memory", "much"), "memory='much': this is no size of a memory."),
         (("--memory", "40MB"), "--memory 40MB is too little"),
-        (("--memory", "1GB", "-o", "all.nc"), "a file of all states (.nc) is written from memory"),
-        (("--memory", "1GB", "--resume", "-o", "out.tif"), "no run to it finished a round"),
+        (("--memory", "16GB", "-o", "all.nc"), "a file of all states (.nc) is written from memory"),
+        (("--memory", "16GB", "--resume", "-o", "out.tif"), "no run to it finished a round"),
         (("--resume",), "Which run is to be resumed?"),
     ],
 )
@@ -103,7 +103,7 @@ class Fails(CellModel):
 def test_what_is_said_of_a_failed_run_resumes_it(dissmodel):
     Path("fails.py").write_text(FAILS)
     _write("in.tif", 72)
-    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "16GB")
 
     failed = dissmodel(*words)
     output = re.search(r"the same command with (--output \S+ --resume) goes on", " ".join(failed.err.split()))
@@ -122,7 +122,7 @@ def test_nothing_is_left_of_a_run_whose_input_changed(dissmodel):
         FAILS.replace('raise ValueError("out of order")', 'Path("in.tif").write_bytes(b"")')
     )
     _write("in.tif", 72)
-    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "1GB")
+    words = ("run", "fails.py", "-i", "in.tif", "-p", "end_time=4", "-p", "every=1", "--memory", "16GB")
 
     failed = dissmodel(*words, "-o", "out.tif")
 
@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on(dissmodel):
     Path("spread.py").write_text(SLOW)
     _write("in.tif", 100)
     words = ("run", "spread.py", "-i", "in.tif", "-p", "end_time=24", "-p", "every=3", "-q")
-    command = [sys.executable, "-m", "dissmodel", *words, "-o", "out.tif", "--memory", "1GB"]
+    command = [sys.executable, "-m", "dissmodel", *words, "-o", "out.tif", "--memory", "16GB"]
 
     journal, resumed = Path(".out.tiles/journal.json"), []
     for at_least in (3, 12):
