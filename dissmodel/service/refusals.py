@@ -37,6 +37,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "bad_keys": (422, "Make the lines of a key: dissmodel serve --new-key NAME"),
         "bad_model_name": (422, "Write NAME or REGISTRY/NAME, with letters, digits, - and _."),
         "bad_package": (422, "Give it as name==version or git+https://host/org/repo@tag."),
+        "package_missing": (422, "Submit one run of the model, which installs it; then the sweep."),
         "bad_process_input": (422, "See its inputs: GET /ogc/processes/ID"),
         "bad_page": (422, "Take it from next."),
         "bad_upload": (422, "Send a form with file and label, in letters, digits, spaces and _.()+=,@-"),

@@ -16,6 +16,7 @@ from dissmodel.service.documents import MAX_SWEEP_BYTES, Cancel, Request, Sweep,
 from dissmodel.service.models import Model
 from dissmodel.service.queue import Queue, QueueAway
 from dissmodel.service.refusals import refused
+from dissmodel.service.schemas import NOT_INSTALLED, is_installed
 from dissmodel.service.service import MOST_QUEUED, Service, digest_of, new_id, refuse_large
 from dissmodel.service.truth import CANCEL, CANCELLED, SUBMITTED, SWEEP, Truth
 from dissmodel.storage.transfer import Pool
@@ -117,6 +118,8 @@ class Sweeps:
         return earlier
 
     def _expanded(self, model: Model, fields: Mapping[str, Any]) -> tuple[list[SweepRun], str]:
+        if not is_installed(model):
+            raise refused("package_missing", f"{model.name}: {NOT_INSTALLED}")
         names = ("parameters", "vary", "design", "replicates", "seed", "until")
         asked = {name: fields[name] for name in names}
         asked |= {"name": model.name, "spec": model.spec, "commit": model.commit, "most": MOST_QUEUED}

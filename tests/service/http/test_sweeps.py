@@ -295,6 +295,15 @@ def test_each_run_has_the_digests_that_the_command_gives_it(house, tmp_path):
     assert [one["key"] for one in swept] == [key_of_record(one) for one in records]
 
 
+def test_a_sweep_of_a_model_whose_package_is_not_installed_is_refused(house):
+    body = {**FIRE, "package": "a-package-of-nobody==1", "vary": {"p_h": "0.4,0.6"}}
+
+    found = house.post("/submit_sweep", json=body, status=422)
+
+    assert "package_missing" == found["code"]
+    assert NOT_INSTALLED in found["detail"]
+
+
 def test_a_model_whose_package_is_not_installed_can_not_be_checked(house, monkeypatch, tmp_path):
     write_fire(tmp_path / "inputs")
     body = {**FIRE, "package": "a-package-of-nobody==1"}
