@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -128,6 +129,14 @@ def own_output() -> TextIO:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     return out
+
+
+def model_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a model is opened by its spec, or else its name; nothing is installed for it."""
+    from dissmodel.running.model import GivenSpec  # noqa: PLC0415  (as above)
+
+    spec = GivenSpec(asked["spec"], asked["name"], asked["commit"]) if asked["spec"] else None
+    return {"model": asked["name"] if spec is None else None, "spec": spec, "consent": Consent(offline=True)}
 
 
 def limit_memory(memory: int | None) -> None:

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError
 from dissmodel.record.redact import redact
-from dissmodel.running.model import GivenSpec, ModelRequest, open_model
-from dissmodel.service.child import own_output
+from dissmodel.running.model import ModelRequest, open_model
+from dissmodel.service.child import model_of, own_output
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
@@ -30,12 +29,8 @@ def main() -> None:
 
 
 def _described(asked: Mapping[str, Any]) -> dict[str, Any]:
-    spec = GivenSpec(asked["spec"], asked["name"], asked["commit"]) if asked["spec"] else None
-    request = ModelRequest(
-        model=asked["name"] if spec is None else None, spec=spec, consent=Consent(offline=True)
-    )
     try:
-        with open_model(request) as model:
+        with open_model(ModelRequest(**model_of(asked))) as model:
             info = model.host.info
             legends = {name: list(map(asdict, one)) for name, one in info.legends.items()}
             fields = {**dict.fromkeys(legends, ""), **info.input_fields}

@@ -11,13 +11,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from dissmodel.consent import Consent
 from dissmodel.errors import ConsentRequired
 from dissmodel.record.redact import redact
-from dissmodel.running.model import GivenSpec, ModelRequest, open_model, parameter_layers
+from dissmodel.running.model import ModelRequest, open_model, parameter_layers
 from dissmodel.running.others import given_inputs
 from dissmodel.running.validate import ValidateRequest, validate
-from dissmodel.service.child import limit_memory, own_output
+from dissmodel.service.child import limit_memory, model_of, own_output
 
 
 def main() -> None:
@@ -36,17 +35,12 @@ def examined(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"findings": left, "parameters": wrong}
 
 
-def _model(asked: Mapping[str, Any]) -> dict[str, Any]:
-    spec = GivenSpec(asked["spec"], asked["name"], asked["commit"]) if asked["spec"] else None
-    return {"model": asked["name"] if spec is None else None, "spec": spec, "consent": Consent(offline=True)}
-
-
 def _findings(asked: Mapping[str, Any]) -> list[dict[str, str]]:
     pairs = [tuple(pair) for pair in asked["inputs"]]
     place, fields, others = given_inputs(pairs, asked["resample"]) if pairs else ("", {}, ())
     suffix = asked["output_suffix"]
     request = ValidateRequest(
-        **_model(asked),
+        **model_of(asked),
         parameters=asked["parameters"],
         parameters_from="request",
         inputs=(place,) if place else (),
@@ -67,7 +61,7 @@ def _findings(asked: Mapping[str, Any]) -> list[dict[str, str]]:
 def _wrong(asked: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what is wrong with each parameter by itself."""
     try:
-        with open_model(ModelRequest(**_model(asked))) as model:
+        with open_model(ModelRequest(**model_of(asked))) as model:
 
             def told(values: Mapping[str, Any]) -> dict[str, None]:
                 layers = parameter_layers(model.spec, values, "request")

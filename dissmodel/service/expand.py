@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dissmodel.consent import Consent
 from dissmodel.errors import DissmodelError, UsageError
 from dissmodel.record.plain import plain
 from dissmodel.record.redact import redact
-from dissmodel.running.model import GivenSpec, ModelRequest, open_model
+from dissmodel.running.model import ModelRequest, open_model
 from dissmodel.running.prepare import check_until
-from dissmodel.service.child import limit_memory, own_output
+from dissmodel.service.child import limit_memory, model_of, own_output
 from dissmodel.sweeping.keys import named_runs
 from dissmodel.sweeping.plan import Plan
 from dissmodel.sweeping.values import Bounds, Varied, is_input, varied
@@ -40,9 +39,7 @@ def expanded(asked: Mapping[str, Any]) -> dict[str, Any]:
     try:
         plan = _plan(asked)
         _refuse_many(len(plan), asked["most"])
-        spec = GivenSpec(asked["spec"], asked["name"], asked["commit"]) if asked["spec"] else None
-        name = asked["name"] if spec is None else None
-        with open_model(ModelRequest(model=name, spec=spec, consent=Consent(offline=True))) as model:
+        with open_model(ModelRequest(**model_of(asked))) as model:
             check_until(plan.until, model.host.info)
             runs = named_runs(plan, model)
             rows = [[one.key[:_SHORT], one.seed, one.replicate, one.values, one.inputs] for one in runs]
